@@ -1,0 +1,11 @@
+import { defineConfig } from "vitest/config";
+
+export default defineConfig({
+  test: {
+    include: ["test/**/*.slow.test.ts"],
+    pool: "forks",
+    maxWorkers: 2,
+    testTimeout: 900_000,
+    hookTimeout: 900_000,
+  },
+});
