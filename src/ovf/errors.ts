@@ -1,0 +1,78 @@
+import { CorruptError, NotFoundError, UnsupportedError, type Where } from "../errors.ts";
+
+/** A drive names a Disk or File id that the descriptor gives to more than one thing. */
+export function ambiguousReference(kind: string, id: string, where: Where): CorruptError {
+  return new CorruptError("OVF_AMBIGUOUS_REFERENCE", `more than one ${kind} is called ${JSON.stringify(id)}`, {
+    where,
+  });
+}
+
+/** A blank disk of which nothing tells the size. */
+export function capacityMissing(diskId: string, written: string | undefined, where: Where): CorruptError {
+  const found = written === undefined ? "no capacity" : `the capacity ${JSON.stringify(written)}`;
+  return new CorruptError("OVF_CAPACITY_MISSING", `disk ${JSON.stringify(diskId)} has no file and ${found}`, { where });
+}
+
+/** A configuration was asked for that the descriptor does not offer. */
+export function configurationUnknown(wanted: string, offered: readonly string[], where: Where): NotFoundError {
+  const list = offered.map((id) => JSON.stringify(id)).join(", ");
+  return new NotFoundError("OVF_CONFIGURATION_UNKNOWN", `there is no configuration ${JSON.stringify(wanted)}`, {
+    where,
+    advice: list === "" ? "the descriptor offers no configurations" : `choose one of ${list}`,
+  });
+}
+
+/** A drive, a disk or a setting names a Disk or File id that the descriptor does not have. */
+export function danglingReference(kind: string, id: string, by: string, where: Where): CorruptError {
+  return new CorruptError("OVF_DANGLING_REFERENCE", `${by} refers to ${kind} ${JSON.stringify(id)}, which is missing`, {
+    where,
+  });
+}
+
+/** The descriptor is larger than the limit. */
+export function descriptorTooLarge(size: number, limit: number, where: Where): UnsupportedError {
+  return new UnsupportedError("OVF_TOO_LARGE", `the descriptor has ${size} bytes, more than ${limit}`, { where });
+}
+
+/** The bytes are not text in any encoding that the descriptor could be in. */
+export function encodingInvalid(encoding: string, where: Where): CorruptError {
+  return new CorruptError("OVF_ENCODING", `the descriptor is not text in ${encoding}`, { where });
+}
+
+/** A reference that leaves the package: absolute, upwards, a URL or not a name at all. */
+export function hrefUnsafe(href: string, why: string, where: Where): UnsupportedError {
+  return new UnsupportedError("OVF_HREF_UNSAFE", `the reference ${JSON.stringify(href)} ${why}`, {
+    where,
+    advice: "put the file into the package and name it relative to the descriptor",
+  });
+}
+
+/** Well-formed XML, but not a descriptor. */
+export function notAnEnvelope(root: string, where: Where): CorruptError {
+  return new CorruptError("OVF_NOT_AN_ENVELOPE", `the root element is ${JSON.stringify(root)}, not Envelope`, {
+    where,
+  });
+}
+
+/** An Envelope in a namespace of no known version. */
+export function versionUnknown(namespace: string, where: Where): UnsupportedError {
+  return new UnsupportedError("OVF_VERSION_UNKNOWN", `the OVF namespace ${JSON.stringify(namespace)} is not known`, {
+    where,
+    advice: "OVF 0.9, 1.x and 2.x are read",
+  });
+}
+
+/** DOCTYPE or an entity that XML itself does not define: they can name files of this machine or grow without bound. */
+export function xmlEntity(what: string, where: Where): CorruptError {
+  return new CorruptError("OVF_XML_ENTITY", `the descriptor has ${what}, which is refused`, { where });
+}
+
+/** The descriptor is not well-formed. */
+export function xmlMalformed(why: string, where: Where, cause?: unknown): CorruptError {
+  return new CorruptError("OVF_XML_MALFORMED", `the descriptor is not well-formed XML: ${why}`, { where, cause });
+}
+
+/** Elements are nested deeper than any real descriptor nests them. */
+export function xmlTooDeep(limit: number, where: Where): UnsupportedError {
+  return new UnsupportedError("OVF_XML_TOO_DEEP", `elements are nested deeper than ${limit}`, { where });
+}
