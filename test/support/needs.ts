@@ -5,11 +5,11 @@ import { describe, expect, it } from "vitest";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 
-/** Real material that none of us made. It stands beside the project, or where TRANSLOAD_CORPUS says. */
-const CORPUS = process.env["TRANSLOAD_CORPUS"] ?? join(ROOT, "..", "shared", "corpus");
+/** Real material that none of us made. It stands beside the project, or where TEST_CORPUS says. */
+const CORPUS = process.env["TEST_CORPUS"] ?? join(ROOT, "..", "shared", "corpus");
 
-/** With TRANSLOAD_ORACLES=required a missing tool or corpus fails instead of skipping. */
-const REQUIRED = process.env["TRANSLOAD_ORACLES"] === "required";
+/** With TEST_ORACLES=required a missing tool or corpus fails instead of skipping. */
+const REQUIRED = process.env["TEST_ORACLES"] === "required";
 
 /** The project's own fixtures. */
 export function fixture(...parts: string[]): string {

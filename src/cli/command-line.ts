@@ -1,0 +1,60 @@
+import yargs, { type Argv } from "yargs";
+import { ConverterError } from "../errors.ts";
+import { completionCommand } from "./commands/completion.ts";
+import { readConfig } from "./config.ts";
+import { commandLine } from "./errors.ts";
+import { type Environment, runOptions } from "./options.ts";
+
+/** Reads the words, runs the command that they name, and answers the exit code. Throws what the command throws. */
+export async function runCommandLine(argv: readonly string[], version: string, signal: AbortSignal): Promise<number> {
+  const environment: Environment = { signal, version, argv, exitCode: 0 };
+  const config = await readConfig(configOption(argv), process.cwd());
+  const parser = createParser(environment).config(config);
+  if (argv.length === 0) {
+    parser.showHelp("log");
+    return 2;
+  }
+  await parser.parseAsync([...argv]);
+  return environment.exitCode;
+}
+
+function createParser(environment: Environment): Argv {
+  return yargs()
+    .scriptName("transload")
+    .usage("$0 <command>\n\nConverts virtual appliances into OCI images, and looks into both.")
+    .locale("en")
+    .exitProcess(false)
+    .parserConfiguration({
+      "duplicate-arguments-array": false,
+      "parse-positional-numbers": false,
+      "parse-numbers": false,
+    })
+    .env("TRANSLOAD")
+    .options(runOptions)
+    .option("config", {
+      type: "string",
+      group: "Run:",
+      describe: "Options from a YAML file [default: transload.yaml, upward]",
+    })
+    .command(completionCommand)
+    .demandCommand(1, "a command is missing")
+    .strict()
+    .recommendCommands()
+    .version(environment.version)
+    .help()
+    .alias("help", "h")
+    .wrap(100)
+    .fail((message, error) => {
+      // yargs hands over our own errors from handlers, and those that its coerce has wrapped.
+      if (error instanceof ConverterError || (error !== undefined && message === null)) throw error;
+      throw commandLine(message ?? error?.message ?? "the command line is wrong");
+    });
+}
+
+/** `--config FILE` must be known before the other options are read. */
+function configOption(argv: readonly string[]): string | undefined {
+  const at = argv.findIndex((word) => word === "--config" || word.startsWith("--config="));
+  const word = argv[at];
+  if (word === undefined) return process.env["TRANSLOAD_CONFIG"];
+  return word.includes("=") ? word.slice(word.indexOf("=") + 1) : argv[at + 1];
+}

@@ -1,0 +1,117 @@
+import { mkdirSync } from "node:fs";
+import { availableParallelism, tmpdir } from "node:os";
+import type { Options } from "yargs";
+import { type Context, createContext, DEFAULT_LIMITS, type Diagnostic } from "../context.ts";
+import { CorruptError } from "../errors.ts";
+import { optionValue } from "./errors.ts";
+import { createLog, type LogFormat } from "./log.ts";
+import { type ProgressStyle, Reporter } from "./reporter.ts";
+
+/** What a command needs from the process that runs it. */
+export interface Environment {
+  readonly signal: AbortSignal;
+  readonly version: string;
+  /** The words as they were typed, for options whose order among each other counts. */
+  readonly argv: readonly string[];
+  /** Ends as the process's exit code. */
+  exitCode: number;
+}
+
+/** A whole number from `least` on; anything else is a usage error that names the option. */
+export function wholeNumber(option: string, least: number): (value: unknown) => number | undefined {
+  return (value) => {
+    if (value === undefined) return undefined;
+    const number = Number(value);
+    if (!Number.isSafeInteger(number) || number < least || String(value).trim() === "") {
+      throw optionValue(option, value, `a whole number from ${least} on`);
+    }
+    return number;
+  };
+}
+
+const RUN = "Run:";
+
+/** Options that every command has. */
+export const runOptions = {
+  json: { type: "boolean", default: false, group: RUN, describe: "Print the result as JSON" },
+  quiet: { type: "boolean", alias: "q", default: false, group: RUN, describe: "Print errors and the result only" },
+  verbose: { type: "boolean", alias: "v", default: false, group: RUN, describe: "Tell every step" },
+  strict: { type: "boolean", default: false, group: RUN, describe: "Take warnings for errors" },
+  progress: {
+    choices: ["auto", "tty", "plain", "json", "none"],
+    default: "auto",
+    group: RUN,
+    describe: "How progress is shown on stderr",
+  },
+  "log-format": {
+    choices: ["text", "json"],
+    default: "text",
+    group: RUN,
+    describe: "How log lines are written to stderr",
+  },
+  threads: {
+    type: "string",
+    coerce: wholeNumber("threads", 0),
+    group: RUN,
+    describe: "Worker threads [default: one for each core]",
+  },
+  tmpdir: { type: "string", group: RUN, describe: "Directory for what must be spooled [default: $TMPDIR]" },
+} as const satisfies Record<string, Options>;
+
+export interface RunArguments {
+  readonly json: boolean;
+  readonly quiet: boolean;
+  readonly verbose: boolean;
+  readonly strict: boolean;
+  readonly progress: string;
+  readonly logFormat: string;
+  readonly threads: number | undefined;
+  readonly tmpdir: string | undefined;
+}
+
+/** Runs `body` with a context made from the options; what it reported stands complete on stderr when this ends. */
+export async function withContext<T>(
+  args: RunArguments,
+  environment: Environment,
+  body: (ctx: Context, reporter: Reporter) => Promise<T>,
+): Promise<T> {
+  const reporter = new Reporter(args.progress as ProgressStyle, args.quiet);
+  const show = () => reporter.show();
+  process.on("SIGUSR1", show);
+  try {
+    return await body(contextFor(args, environment, reporter), reporter);
+  } finally {
+    process.off("SIGUSR1", show);
+    reporter.finish();
+  }
+}
+
+function contextFor(args: RunArguments, environment: Environment, reporter: Reporter): Context {
+  const level = args.quiet ? "warn" : args.verbose ? "debug" : "warn";
+  const tmp = args.tmpdir ?? tmpdir();
+  if (args.tmpdir !== undefined) mkdirSync(tmp, { recursive: true });
+  return createContext({
+    signal: environment.signal,
+    log: createLog(level, args.logFormat as LogFormat),
+    epoch: sourceDateEpoch(),
+    limits: { ...DEFAULT_LIMITS, threads: args.threads ?? availableParallelism() },
+    tmp,
+    progress: (event) => reporter.progress(event),
+    diagnostic: (diagnostic) => {
+      if (args.strict && diagnostic.severity === "warning") throw asError(diagnostic);
+      reporter.diagnostic(diagnostic);
+    },
+  });
+}
+
+function asError({ code, message, where, advice }: Diagnostic): CorruptError {
+  return new CorruptError(code, message, advice === undefined ? { where } : { where, advice });
+}
+
+/** reproducible-builds.org: seconds since 1970; set but malformed is an error, so that nobody believes in a date that is not used. */
+function sourceDateEpoch(): number | undefined {
+  const text = process.env["SOURCE_DATE_EPOCH"];
+  if (text === undefined || text === "") return undefined;
+  if (!/^\d{1,15}$/.test(text)) throw optionValue("SOURCE_DATE_EPOCH (environment)", text, "seconds since 1970");
+  return Number(text);
+}
