@@ -86,6 +86,7 @@ const DOORS: Readonly<Record<string, string>> = {
   yargs: "src/cli/",
   "yargs/helpers": "src/cli/",
   pino: "src/cli/log.ts",
+  yaml: "src/cli/config.ts",
 };
 
 const SPECIFIER = /(?:^|[^\w.])(?:import|export)\s*(?:type\s)?(?:[^"'()]*?\sfrom\s*)?\(?\s*["']([^"']+)["']/gm;
