@@ -47,7 +47,7 @@ export function isPromise<T>(value: Awaitable<T>): value is Promise<T> {
 }
 
 /** Applies `f` now if the value is here, later if not. */
-export function map<T, U>(value: Awaitable<T>, f: (value: T) => U): Awaitable<U> {
+export function map<T, U>(value: Awaitable<T>, f: (value: T) => Awaitable<U>): Awaitable<U> {
   return isPromise(value) ? value.then(f) : f(value);
 }
 
