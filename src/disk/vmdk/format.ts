@@ -1,0 +1,191 @@
+import type { ByteSource } from "../../bytes/byte-source.ts";
+import { compose, type Region } from "../../bytes/regions.ts";
+import { Slice, ZeroPadded } from "../../bytes/slice.ts";
+import { asDisk } from "../as-disk.ts";
+import type { DiskFormat } from "../virtual-disk.ts";
+import { type Descriptor, type ExtentLine, parseDescriptor } from "./descriptor.ts";
+import { isDescriptorText } from "./descriptor-magic.ts";
+import {
+  capacityDiffers,
+  descriptorMissing,
+  descriptorOutOfRange,
+  deviceExtent,
+  diskTooLarge,
+  extentFileTruncated,
+  extentNotSparse,
+  extentTooSmall,
+  noExtents,
+  notVmdk,
+  parentChainBroken,
+  parentChanged,
+  parentUnnamed,
+  severalExtents,
+  shutDownUncleanly,
+} from "./errors.ts";
+import { Session } from "./session.ts";
+import { SparseExtent } from "./sparse-extent.ts";
+import { checkHeader, SECTOR, SparseHeader } from "./sparse-header.ts";
+
+/** VirtualBox rounds a header's capacity up to this, whatever the disk's size. */
+const ROUNDED_SECTORS = 128;
+
+/** One disk of a chain of parents. */
+interface Link {
+  readonly content: ByteSource;
+  readonly descriptor: Descriptor | undefined;
+  /** Bytes in flat extents; undefined as soon as one is sparse. */
+  readonly storedBytes: number | undefined;
+}
+
+/** VMware virtual disks: descriptor files with their extents, single sparse files, and compressed streams. */
+export const format: DiskFormat = {
+  name: "vmdk",
+  async open(source, open) {
+    const { content, descriptor, storedBytes } = await openLink(source, new Session(open));
+    return asDisk(content, { format: "vmdk", variant: descriptor?.createType, sectorSize: SECTOR, storedBytes });
+  },
+};
+
+async function openLink(source: ByteSource, session: Session): Promise<Link> {
+  const head = await source.read(0, Math.min(source.size, 4096));
+  const header = await readHeader(source, session);
+  if (header === undefined) {
+    if (!isDescriptorText(head)) throw notVmdk(source.name);
+    return await openDescribed(source, await readDescriptor(source, 0, source.size, session), session);
+  }
+  if (header.descriptorOffset === 0) {
+    session.ctx.diagnostic(descriptorMissing(source.name));
+    return await openEmbedded(source, header, undefined, session);
+  }
+  const [at, length] = [header.descriptorOffset * SECTOR, header.descriptorSize * SECTOR];
+  const descriptor = await readDescriptor(source, at, length, session);
+  if (header.capacity === 0) return await openDescribed(source, descriptor, session);
+  return await openEmbedded(source, header, descriptor, session);
+}
+
+/** Undefined for files that are no sparse extents. */
+async function readHeader(source: ByteSource, session: Session): Promise<SparseHeader | undefined> {
+  if (source.size < SparseHeader.SIZE) return undefined;
+  // A copy: the header outlives the block that it was read with.
+  const header = new SparseHeader((await source.read(0, SparseHeader.SIZE)).slice());
+  if (header.magic !== SparseHeader.MAGIC) return undefined;
+  checkHeader(header, source.name);
+  if (header.uncleanShutdown) session.ctx.diagnostic(shutDownUncleanly(source.name));
+  return header;
+}
+
+async function readDescriptor(source: ByteSource, at: number, length: number, session: Session): Promise<Descriptor> {
+  if (at + length > source.size || length > session.ctx.limits.descriptorBytes) {
+    throw descriptorOutOfRange(source.name, at, length, source.size);
+  }
+  return parseDescriptor(await source.read(at, length), source.name);
+}
+
+/** A single file: its descriptor has one extent line, whose file name may be that of another machine. */
+async function openEmbedded(
+  source: ByteSource,
+  header: SparseHeader,
+  descriptor: Descriptor | undefined,
+  session: Session,
+): Promise<Link> {
+  const [line, ...others] = descriptor?.extents ?? [];
+  if (descriptor !== undefined && line === undefined) throw noExtents(source.name);
+  if (others.length > 0 || (line !== undefined && line.kind !== "sparse")) {
+    throw severalExtents(source.name, others.length + 1);
+  }
+  const sectors = line === undefined ? header.capacity : embeddedSectors(source, header, line, session);
+  const size = checkedSize(source, sectors);
+  const parent = await openParent(source, descriptor, session);
+  const content = await SparseExtent.open(source, header, size, parent && resized(parent, 0, size), session);
+  return { content, descriptor, storedBytes: undefined };
+}
+
+/** The extent line knows the true size; the header may be rounded up, and is believed where more than that differs. */
+function embeddedSectors(source: ByteSource, header: SparseHeader, line: ExtentLine, session: Session): number {
+  const rounding = Math.max(ROUNDED_SECTORS, header.grainSize);
+  if (line.sectors > 0 && line.sectors <= header.capacity && header.capacity - line.sectors < rounding) {
+    return line.sectors;
+  }
+  session.ctx.diagnostic(capacityDiffers(source.name, line.sectors, header.capacity));
+  return header.capacity;
+}
+
+/** A descriptor that names its extents. */
+async function openDescribed(source: ByteSource, descriptor: Descriptor, session: Session): Promise<Link> {
+  const total = descriptor.extents.reduce((sum, line) => sum + line.sectors, 0);
+  const size = checkedSize(source, total);
+  const parent = await openParent(source, descriptor, session);
+  const regions: Region[] = [];
+  let storedBytes: number | undefined = 0;
+  let offset = 0;
+  for (const line of descriptor.extents) {
+    session.ctx.signal.throwIfAborted();
+    const length = line.sectors * SECTOR;
+    const content = await openExtent(source, line, parent && resized(parent, offset, length), session);
+    if (content instanceof SparseExtent) storedBytes = undefined;
+    else if (content !== "zero" && storedBytes !== undefined) storedBytes += length;
+    regions.push({ offset, length, content });
+    offset += length;
+  }
+  return { content: compose(source.name, size, regions), descriptor, storedBytes };
+}
+
+async function openExtent(
+  source: ByteSource,
+  line: ExtentLine,
+  parent: ByteSource | undefined,
+  session: Session,
+): Promise<ByteSource | "zero"> {
+  if (line.kind === "device") throw deviceExtent(source.name, line.type);
+  if (line.kind === "zero" || !line.accessible || line.file === undefined) return "zero";
+  const file = await session.ctx.resolve(packageName(line.file));
+  const length = line.sectors * SECTOR;
+  if (line.kind === "flat") {
+    const at = line.offsetSectors * SECTOR;
+    if (at + length > file.size) throw extentFileTruncated(file.name, at + length, file.size);
+    return new Slice(file, at, length);
+  }
+  const header = await readHeader(file, session);
+  if (header === undefined) throw extentNotSparse(file.name, line.type);
+  if (header.capacity < line.sectors) throw extentTooSmall(file.name, line.sectors, header.capacity);
+  return await SparseExtent.open(file, header, length, parent, session);
+}
+
+async function openParent(
+  child: ByteSource,
+  descriptor: Descriptor | undefined,
+  session: Session,
+): Promise<ByteSource | undefined> {
+  if (descriptor?.parentCid === undefined) return undefined;
+  if (descriptor.parentFile === undefined) throw parentUnnamed(child.name);
+  const name = packageName(descriptor.parentFile);
+  if (session.parents.has(name) || session.parents.size >= session.mostParents) {
+    throw parentChainBroken(child.name, name, session.parents.size);
+  }
+  session.parents.add(name);
+  const parent = await openLink(await session.ctx.resolve(name), session);
+  if (parent.descriptor?.cid !== descriptor.parentCid) {
+    throw parentChanged(child.name, name, descriptor.parentCid, parent.descriptor?.cid);
+  }
+  return parent.content;
+}
+
+/** `[offset, offset + size)` of a parent, which may end before: then zeros follow. */
+function resized(parent: ByteSource, offset: number, size: number): ByteSource {
+  const from = Math.min(offset, parent.size);
+  const rest = new Slice(parent, from, Math.min(size, parent.size - from));
+  return rest.size === size ? rest : new ZeroPadded(rest, size);
+}
+
+/** A name as the package may know it: relative names as they are, of absolute ones (they are another machine's) the last part. */
+function packageName(name: string): string {
+  const slashed = name.replaceAll("\\", "/");
+  const absolute = slashed.startsWith("/") || /^[a-z]:/i.test(slashed);
+  return absolute ? slashed.slice(slashed.lastIndexOf("/") + 1) : slashed;
+}
+
+function checkedSize(source: ByteSource, sectors: number): number {
+  if (sectors === 0) throw noExtents(source.name);
+  if (!Number.isSafeInteger(sectors * SECTOR)) throw diskTooLarge(source.name, sectors);
+  return sectors * SECTOR;
+}
