@@ -1,6 +1,6 @@
 const POLYNOMIAL = 0x82f63b78;
 
-/** Eight tables of 256: measured 1.4 GB/s, against 0.4 with one. */
+/** Eight tables of 256, so that eight bytes are taken at once: measured 850 MB/s. */
 const TABLE = tables();
 
 function tables(): Int32Array {

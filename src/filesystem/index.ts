@@ -2,4 +2,11 @@ import { Catalog } from "../catalog.ts";
 import type { FileSystemFormat } from "./file-system.ts";
 
 /** The file systems of guests, in the order in which they are tried. */
-export const fileSystemFormats: Catalog<FileSystemFormat> = new Catalog<FileSystemFormat>([]);
+export const fileSystemFormats: Catalog<FileSystemFormat> = new Catalog<FileSystemFormat>([
+  {
+    name: "ext4",
+    magic: [{ offset: 0x438, bytes: Uint8Array.of(0x53, 0xef) }],
+    suffixes: [".ext2", ".ext3", ".ext4"],
+    load: () => import("./ext4/reader.ts").then((module) => module.format),
+  },
+]);

@@ -1,0 +1,203 @@
+import { type BytePath, joinPath } from "../../bytes/byte-path.ts";
+import { type Awaitable, type ByteSource, isPromise } from "../../bytes/byte-source.ts";
+import type { DirectoryEntry, Entry, FileEntry } from "../../bytes/entry.ts";
+import { run, type Steps } from "../../bytes/steps.ts";
+import type { Context } from "../../context.ts";
+import type { FileSystem, FileSystemFormat } from "../file-system.ts";
+import { FileContent, readBlocks } from "./content.ts";
+import { DirectoryReader, type DirectoryRecord } from "./directory.ts";
+import { directoryRevisited, inodeDamaged, symlinkDamaged, tooDeep, tooManyEntries, warn } from "./errors.ts";
+import { inlineBytes } from "./inline-data.ts";
+import { INODE_FLAG, Inode, MODE } from "./inode.ts";
+import { openVolume } from "./open.ts";
+import { INCOMPAT } from "./super-block.ts";
+import type { Volume } from "./volume.ts";
+import { XattrReader } from "./xattr.ts";
+
+/** Symlinks shorter than i_block lie in it. */
+const FAST_SYMLINK = 60;
+
+interface OpenDirectory {
+  readonly path: BytePath;
+  readonly records: readonly DirectoryRecord[];
+  next: number;
+}
+
+class Ext4FileSystem implements FileSystem {
+  readonly #volume: Volume;
+  readonly #directories: DirectoryReader;
+  readonly #xattrs: XattrReader;
+
+  constructor(volume: Volume) {
+    this.#volume = volume;
+    this.#directories = new DirectoryReader(volume);
+    this.#xattrs = new XattrReader(volume);
+  }
+
+  get type(): string {
+    return this.#volume.superBlock.type;
+  }
+  get uuid(): string | undefined {
+    return this.#volume.superBlock.uuid;
+  }
+  get label(): string | undefined {
+    return this.#volume.superBlock.volumeName || undefined;
+  }
+  get size(): number {
+    return this.#volume.blocks * this.#volume.blockSize;
+  }
+  get used(): number {
+    const free = Math.min(this.#volume.superBlock.freeBlocksCount, this.#volume.blocks);
+    return (this.#volume.blocks - free) * this.#volume.blockSize;
+  }
+
+  async *walk(enter: (directory: DirectoryEntry) => boolean = () => true): AsyncIterable<Entry> {
+    const { signal, limits } = this.#volume.ctx;
+    const seen = new Set<number>();
+    const open: OpenDirectory[] = [];
+    let path: BytePath = "";
+    let number: number = Inode.ROOT;
+    for (let count = 1; ; count++) {
+      if (count > limits.entries) throw tooManyEntries(limits.entries, this.#volume.name);
+      signal.throwIfAborted();
+      const reading = run(this.#entry(path, number));
+      const entry = isPromise(reading) ? await reading : reading;
+      if (entry !== undefined) yield entry;
+      if (entry?.type === "directory") {
+        if (seen.has(number)) throw directoryRevisited(number, this.#volume.name, path);
+        seen.add(number);
+        if (enter(entry)) {
+          if (open.length >= limits.depth) throw tooDeep(limits.depth, this.#volume.name, path);
+          const listing = run(this.#list(path, number));
+          open.push({ path, records: isPromise(listing) ? await listing : listing, next: 0 });
+        }
+      }
+      const following = nextRecord(open);
+      if (following === undefined) return;
+      path = following.path;
+      number = following.number;
+    }
+  }
+
+  async lookup(path: BytePath): Promise<Entry | undefined> {
+    return await run(this.#lookup(path));
+  }
+
+  *#lookup(path: BytePath): Steps<Entry | undefined> {
+    let at: BytePath = "";
+    let number: number = Inode.ROOT;
+    for (const name of path.split("/").filter((part) => part !== "")) {
+      const inode = yield* this.#volume.inode(number);
+      if (inode.format !== MODE.DIRECTORY || inode.hasFlag(INODE_FLAG.ENCRYPT)) return undefined;
+      const found = (yield* this.#directories.read(inode, at)).find((record) => record.name === name);
+      if (found === undefined) return undefined;
+      at = joinPath(at, name);
+      number = found.inode;
+    }
+    return yield* this.#entry(at, number);
+  }
+
+  content(file: FileEntry): ByteSource {
+    const content = new FileContent(this.#volume, file.inode, file.size, file.path);
+    // Over a local file this tells of an encrypted file at once; otherwise its first read does.
+    const opening: Awaitable<unknown> = run(content.open());
+    if (isPromise(opening)) opening.catch(() => undefined);
+    return content;
+  }
+
+  *#list(path: BytePath, number: number): Steps<readonly DirectoryRecord[]> {
+    const inode = yield* this.#volume.inode(number);
+    if (!inode.hasFlag(INODE_FLAG.ENCRYPT)) return yield* this.#directories.read(inode, path);
+    const message = "the directory is encrypted (fscrypt): what it holds cannot be read and is left out";
+    warn(this.#volume.ctx, "EXT_ENCRYPTED", message, this.#volume.name, path);
+    return [];
+  }
+
+  /** Everything about an inode; undefined, with a diagnostic, for a symlink whose target is encrypted. */
+  *#entry(path: BytePath, number: number): Steps<Entry | undefined> {
+    const inode = yield* this.#volume.inode(number);
+    if (inode.linksCount === 0 || inode.mode === 0) {
+      throw inodeDamaged(number, "has a name but is not in use", this.#volume.name, path);
+    }
+    const { values: xattrs, damage } = yield* this.#xattrs.read(inode);
+    if (damage !== undefined) {
+      warn(this.#volume.ctx, "EXT_XATTR", `extended attributes are missing: ${damage}`, this.#volume.name, path);
+    }
+    const links = inode.linksCount;
+    const { mode, uid, gid, mtime } = inode;
+    const common = { path, inode: number, links, mode: mode & 0o7777, uid, gid, mtime, xattrs };
+    switch (inode.format) {
+      case MODE.FILE:
+        if (inode.hasFlag(INODE_FLAG.ENCRYPT)) this.#warnEncrypted(path);
+        return { type: "file", ...common, size: this.#volume.sizeOf(inode, false) };
+      case MODE.DIRECTORY:
+        return { type: "directory", ...common };
+      case MODE.SYMLINK:
+        if (inode.hasFlag(INODE_FLAG.ENCRYPT)) {
+          this.#warnEncrypted(path);
+          return undefined;
+        }
+        return { type: "symlink", ...common, target: yield* this.#target(inode, path) };
+      case MODE.CHARACTER:
+        return { type: "character-device", ...common, ...inode.device };
+      case MODE.BLOCK:
+        return { type: "block-device", ...common, ...inode.device };
+      case MODE.FIFO:
+        return { type: "fifo", ...common };
+      case MODE.SOCKET:
+        return { type: "socket", ...common };
+      default:
+        throw inodeDamaged(number, `has mode 0o${mode.toString(8)}, which is no type`, this.#volume.name, path);
+    }
+  }
+
+  #warnEncrypted(path: BytePath): void {
+    const message = "the file is encrypted (fscrypt) and cannot be read";
+    warn(this.#volume.ctx, "EXT_ENCRYPTED", message, this.#volume.name, path);
+  }
+
+  *#target(inode: Inode, path: BytePath): Steps<BytePath> {
+    const size = this.#volume.sizeOf(inode, false);
+    if (size === 0 || size > this.#volume.blockSize) {
+      throw symlinkDamaged(inode.number, `has a target of ${size} bytes`, this.#volume.name, path);
+    }
+    const bytes = yield* this.#targetBytes(inode, size);
+    const target = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(size, bytes.length)).toString("latin1");
+    if (target.length === size && !target.includes("\0")) return target;
+    throw symlinkDamaged(inode.number, "has a target with a NUL in it", this.#volume.name, path);
+  }
+
+  *#targetBytes(inode: Inode, size: number): Steps<Uint8Array> {
+    if (inode.hasFlag(INODE_FLAG.INLINE_DATA)) return inlineBytes(inode);
+    if (this.#isFast(inode, size)) return inode.block;
+    return yield* readBlocks(this.#volume, this.#volume.map(inode), 0, size);
+  }
+
+  /** As the kernel decides: by size with ea_inode, otherwise by whether the inode has blocks besides its attributes'. */
+  #isFast(inode: Inode, size: number): boolean {
+    const { superBlock } = this.#volume;
+    if (size >= FAST_SYMLINK) return false;
+    if (superBlock.hasIncompat(INCOMPAT.EA_INODE)) return true;
+    const attributes = inode.fileAcl(superBlock.has64Bit) === 0 ? 0 : superBlock.clusterSize / 512;
+    return inode.blocksLow === attributes;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {}
+}
+
+function nextRecord(open: OpenDirectory[]): { path: BytePath; number: number } | undefined {
+  for (let top = open.at(-1); top !== undefined; top = open.at(-1)) {
+    const record = top.records[top.next++];
+    if (record !== undefined) return { path: joinPath(top.path, record.name), number: record.inode };
+    open.pop();
+  }
+  return undefined;
+}
+
+/** ext2, ext3 and ext4. A file system with a journal that was not replayed is read as it will be after its replay. */
+export const format: FileSystemFormat = {
+  name: "ext4",
+  async open(source: ByteSource, ctx: Context, others: readonly ByteSource[] = []): Promise<FileSystem> {
+    return new Ext4FileSystem(await run(openVolume(source, ctx, others)));
+  },
+};
