@@ -1,17 +1,9 @@
 import type { Context } from "../context.ts";
 import { bytesOf } from "./disks.ts";
+import { EnvelopeIndex } from "./envelope-index.ts";
 import { configurationUnknown } from "./errors.ts";
 import { parseHostResource } from "./hardware.ts";
-import type {
-  Disk,
-  Entity,
-  Envelope,
-  FileReference,
-  HardwareItem,
-  HardwareSection,
-  Network,
-  VirtualSystem,
-} from "./model.ts";
+import type { Disk, Envelope, FileReference, HardwareItem, HardwareSection, Network, VirtualSystem } from "./model.ts";
 import { Oddities } from "./oddities.ts";
 import { References } from "./references.ts";
 
@@ -115,14 +107,18 @@ export function hardwareFor(
       .toReversed()
       .flatMap((each) => (each.item.instanceId === undefined ? [] : [[each.item.instanceId, each]])),
   );
-  const references = new References(envelope, oddities);
-  const properties = new PropertyValues(envelope, system, chosen);
+  const index = EnvelopeIndex.of(envelope);
+  const references = new References(index, oddities);
+  /** The capacity of a disk that leaves it to a property: "${scratch_space_size}". */
+  const propertyCapacity = ({ capacityProperty, capacityUnits }: Disk) => {
+    if (capacityProperty === undefined) return undefined;
+    return bytesOf(index.propertyValue(system, capacityProperty, chosen) ?? "", capacityUnits ?? "byte");
+  };
   const drives = items.flatMap((item) => {
     const kind = DRIVES.get(item.resourceType);
     if (kind === undefined) return [];
-    return [readDrive(kind, item, byInstance, references, properties, oddities)];
+    return [readDrive(kind, item, byInstance, references, propertyCapacity, oddities)];
   });
-  const networks = new Map(envelope.networks.map((network) => [network.name, network]));
   const cpu = single(items, RESOURCE.CPU, "processor", oddities);
   const used = new Set([...controllers, ...drives].map(({ item }) => item));
   const plain: readonly number[] = [RESOURCE.CPU, RESOURCE.MEMORY, RESOURCE.ETHERNET];
@@ -136,7 +132,7 @@ export function hardwareFor(
     drives,
     networkAdapters: items
       .filter((item) => item.resourceType === RESOURCE.ETHERNET)
-      .map((item) => readAdapter(item, networks)),
+      .map((item) => readAdapter(item, index.networks)),
     firmware: firmwareOf(system, section),
     secureBoot: secureBootOf(system, section),
     nvram: nvramOf(section, references),
@@ -256,7 +252,7 @@ function readDrive(
   item: HardwareItem,
   controllers: ReadonlyMap<string, Controller>,
   references: References,
-  properties: PropertyValues,
+  propertyCapacity: (disk: Disk) => number | undefined,
   oddities: Oddities,
 ): Drive {
   const { parent } = item;
@@ -269,7 +265,7 @@ function readDrive(
     );
   }
   const { disk, file } = references.content(kind, item);
-  const capacity = disk === undefined ? blankCapacity(kind, item) : (disk.capacity ?? properties.capacityOf(disk));
+  const capacity = disk === undefined ? blankCapacity(kind, item) : (disk.capacity ?? propertyCapacity(disk));
   if (disk !== undefined) references.requireContent(disk, capacity);
   return { kind, controller, unit: digits(item.addressOnParent), disk, file: file ?? disk?.file, capacity, item };
 }
@@ -312,39 +308,4 @@ function nvramOf(section: HardwareSection | undefined, references: References): 
 
 function digits(text: string | undefined): number | undefined {
   return text !== undefined && /^\d{1,9}$/.test(text.trim()) ? Number(text) : undefined;
-}
-
-/** Default values of properties, nearest product first: the system's, its collections', the envelope's. */
-class PropertyValues {
-  readonly #values = new Map<string, string>();
-
-  constructor(envelope: Envelope, system: VirtualSystem, configuration: string | undefined) {
-    const path = envelope.entities.map((entity) => pathTo(entity, system)).find((found) => found.length > 0) ?? [];
-    for (const product of [...path, envelope].flatMap((owner) => owner.products)) {
-      for (const property of product.properties) {
-        const value = property.valuesByConfiguration.get(configuration ?? "") ?? property.value;
-        const full = [product.class, property.key, product.instance].filter((part) => part !== undefined).join(".");
-        for (const key of [property.key, full]) {
-          if (value !== undefined && !this.#values.has(key)) this.#values.set(key, value);
-        }
-      }
-    }
-  }
-
-  /** The capacity of a disk that leaves it to a property: "${scratch_space_size}". */
-  capacityOf(disk: Disk): number | undefined {
-    const value = disk.capacityProperty === undefined ? undefined : this.#values.get(disk.capacityProperty);
-    return value === undefined ? undefined : bytesOf(value, disk.capacityUnits ?? "byte");
-  }
-}
-
-/** The entities from a system outwards to `entity`; none where the system is not inside. */
-function pathTo(entity: Entity, system: VirtualSystem): readonly Entity[] {
-  if (entity === system) return [entity];
-  if (entity.kind === "system") return [];
-  for (const inner of entity.entities) {
-    const path = pathTo(inner, system);
-    if (path.length > 0) return [...path, entity];
-  }
-  return [];
 }

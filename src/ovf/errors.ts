@@ -29,9 +29,9 @@ export function danglingReference(kind: string, id: string, by: string, where: W
   });
 }
 
-/** The descriptor is larger than the limit. */
-export function descriptorTooLarge(size: number, limit: number, where: Where): UnsupportedError {
-  return new UnsupportedError("OVF_TOO_LARGE", `the descriptor has ${size} bytes, more than ${limit}`, { where });
+/** The descriptor has more bytes or more markup than the limit. */
+export function descriptorTooLarge(amount: number, what: string, limit: number, where: Where): UnsupportedError {
+  return new UnsupportedError("OVF_TOO_LARGE", `the descriptor has ${amount} ${what}, more than ${limit}`, { where });
 }
 
 /** The bytes are not text in any encoding that the descriptor could be in. */

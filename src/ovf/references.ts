@@ -1,5 +1,6 @@
+import type { EnvelopeIndex } from "./envelope-index.ts";
 import { ambiguousReference, capacityMissing, danglingReference } from "./errors.ts";
-import type { Disk, Envelope, FileReference, HardwareItem } from "./model.ts";
+import type { Disk, FileReference, HardwareItem } from "./model.ts";
 import type { Oddities } from "./oddities.ts";
 import type { Span } from "./xml.ts";
 
@@ -11,17 +12,12 @@ interface Content {
 
 /** Follows the references of drives to disks and files. A disk drive needs its content, a CD or floppy may do without. */
 export class References {
-  readonly #disks: ReadonlyMap<string, readonly Disk[]>;
-  readonly #files: ReadonlyMap<string, readonly FileReference[]>;
-  readonly #byPath = new Map<string, Content>();
+  readonly #index: EnvelopeIndex;
   readonly #oddities: Oddities;
 
-  constructor(envelope: Envelope, oddities: Oddities) {
+  constructor(index: EnvelopeIndex, oddities: Oddities) {
+    this.#index = index;
     this.#oddities = oddities;
-    this.#disks = grouped(envelope.disks);
-    this.#files = grouped(envelope.files);
-    for (const file of envelope.files) this.#byPath.set(file.href, { file });
-    for (const disk of envelope.disks) if (disk.fileRef !== undefined) this.#byPath.set(disk.fileRef, { disk });
   }
 
   content(kind: "disk" | "cd" | "floppy", item: HardwareItem): Content {
@@ -29,7 +25,7 @@ export class References {
     if (resource === undefined) return {};
     // oVirt writes the fileRef of the disk, which is the path of the file.
     const found =
-      resource.kind === "other" ? this.#byPath.get(resource.id) : this.#byId(resource.kind, resource.id, item.span);
+      resource.kind === "other" ? this.#byPath(resource.id) : this.#byId(resource.kind, resource.id, item.span);
     if (found !== undefined) return found;
     const what = resource.kind === "other" ? "the resource" : resource.kind;
     if (kind === "disk") throw danglingReference(what, resource.id, "a disk drive", this.#oddities.where(item.span));
@@ -38,12 +34,19 @@ export class References {
     return {};
   }
 
+  #byPath(path: string): Content | undefined {
+    const disk = this.#index.diskByFileRef.get(path);
+    if (disk !== undefined) return { disk };
+    const file = this.#index.fileByHref.get(path);
+    return file === undefined ? undefined : { file };
+  }
+
   #byId(kind: "disk" | "file", id: string, span: Span): Content | undefined {
     if (kind === "disk") {
-      const disk = this.#only("Disk", this.#disks.get(id), id, span);
+      const disk = this.#only("Disk", this.#index.disks.get(id), id, span);
       return disk === undefined ? undefined : { disk };
     }
-    const file = this.#only("File", this.#files.get(id), id, span);
+    const file = this.#only("File", this.#index.files.get(id), id, span);
     return file === undefined ? undefined : { file };
   }
 
@@ -63,12 +66,12 @@ export class References {
       throw danglingReference("file", disk.fileRef, `disk ${JSON.stringify(disk.id)}`, where);
     }
     const { id } = disk.file;
-    if (id === disk.fileRef) this.#only("File", this.#files.get(id), id, disk.span);
+    if (id === disk.fileRef) this.#only("File", this.#index.files.get(id), id, disk.span);
   }
 
   /** A file that a setting names; one that is missing is reported. */
   optionalFile(id: string, by: string, span: Span): FileReference | undefined {
-    const file = this.#files.get(id)?.[0];
+    const file = this.#index.files.get(id)?.[0];
     if (file === undefined) {
       this.#oddities.warn(
         "OVF_DANGLING_REFERENCE",
@@ -78,15 +81,4 @@ export class References {
     }
     return file;
   }
-}
-
-function grouped<T extends { readonly id: string | undefined }>(things: readonly T[]): Map<string, T[]> {
-  const groups = new Map<string, T[]>();
-  for (const thing of things) {
-    if (thing.id === undefined) continue;
-    const group = groups.get(thing.id);
-    if (group === undefined) groups.set(thing.id, [thing]);
-    else group.push(thing);
-  }
-  return groups;
 }

@@ -47,13 +47,24 @@ export interface XmlDocument {
 
 /** Real descriptors stay below 20; vbox:Machine nests one level a snapshot. */
 const DEPTH = 256;
+/**
+ * Tags and quotes. Bytes alone do not bound the time: 8 MiB of empty elements took fast-xml-parser a minute (measured). Real
+ * descriptors have at most one mark to 15 bytes, so that the 4 MB of VMware's largest known one stay below.
+ */
+const MARKS = 300_000;
 const XML_NAMESPACE = "http://www.w3.org/XML/1998/namespace";
 const METADATA = XMLParser.getMetaDataSymbol() as unknown as symbol;
 
 /** What fast-xml-parser gives for one node with preserveOrder: the tag name as key, ":@" for the attributes. */
 type Node = Readonly<Record<string | symbol, unknown>>;
 
-type Scope = ReadonlyMap<string, string>;
+/** The declarations of one element and those around it. A chain: copies would cost the square of a hostile descriptor. */
+interface Scope {
+  readonly own: ReadonlyMap<string, string>;
+  readonly outer: Scope | undefined;
+}
+
+const OUTERMOST: Scope = { own: new Map([["xml", XML_NAMESPACE]]), outer: undefined };
 
 /**
  * Reads a descriptor into elements with resolved namespaces.
@@ -62,10 +73,11 @@ type Scope = ReadonlyMap<string, string>;
 export function parseXml(bytes: Uint8Array, name: string, ctx: Context): XmlDocument {
   const where: Where = { file: name };
   if (bytes.length > ctx.limits.descriptorBytes) {
-    throw descriptorTooLarge(bytes.length, ctx.limits.descriptorBytes, where);
+    throw descriptorTooLarge(bytes.length, "bytes", ctx.limits.descriptorBytes, where);
   }
   const { text, encoding, byteOrderMark } = decode(bytes, where);
   const content = withoutPadding(text);
+  refuseCrowds(content, where);
   refuseMarkup(content, where);
   const validity = XMLValidator.validate(content);
   if (validity !== true) {
@@ -119,8 +131,8 @@ class TreeBuilder {
     if (roots.length > 1) throw xmlMalformed("there is more than one root element", this.#where);
     for (const node of nodes) this.#collectComment(node);
     for (const node of childrenOf(root)) this.#collectComment(node);
-    const declared = this.#scope(attributesOf(root), new Map([["xml", XML_NAMESPACE]]));
-    const element = this.#element(root, new Map([["xml", XML_NAMESPACE]]), 1);
+    const declared = this.#scope(attributesOf(root), OUTERMOST).own;
+    const element = this.#element(root, OUTERMOST, 1);
     return { ...source, root: element, declared, unbound: this.#unbound, comments: this.#comments };
   }
 
@@ -145,15 +157,14 @@ class TreeBuilder {
       else if (tag === "#cdata") text += rawText(childrenOf(child));
       else if (isElement(tag)) children.push(this.#element(child, scope, depth + 1));
     }
-    return { ...this.#name(tagOf(node), scope, scope.get("")), attributes, children, text, span };
+    return { ...this.#name(tagOf(node), scope, lookUp(scope, "")), attributes, children, text, span };
   }
 
   #scope(attributes: readonly (readonly [string, string])[], outer: Scope): Scope {
     const own = attributes.filter(([key]) => key === "xmlns" || key.startsWith("xmlns:"));
     if (own.length === 0) return outer;
-    const scope = new Map(outer);
-    for (const [key, value] of own) scope.set(key.slice("xmlns:".length), resolve(value, this.#where));
-    return scope;
+    const declarations = own.map(([key, value]) => [key.slice("xmlns:".length), resolve(value, this.#where)] as const);
+    return { own: new Map(declarations), outer };
   }
 
   /** Attributes without a prefix are in no namespace, elements in the default one (Namespaces in XML 1.0, 6.2). */
@@ -162,10 +173,18 @@ class TreeBuilder {
     if (colon === -1)
       return { namespace: unprefixed === "" ? undefined : unprefixed, prefix: undefined, local: written };
     const prefix = written.slice(0, colon);
-    const namespace = scope.get(prefix);
+    const namespace = lookUp(scope, prefix);
     if (namespace === undefined) this.#unbound.add(prefix);
     return { namespace, prefix, local: written.slice(colon + 1) };
   }
+}
+
+function lookUp(scope: Scope, prefix: string): string | undefined {
+  for (let at: Scope | undefined = scope; at !== undefined; at = at.outer) {
+    const namespace = at.own.get(prefix);
+    if (namespace !== undefined) return namespace;
+  }
+  return undefined;
 }
 
 function tagOf(node: Node): string {
@@ -221,6 +240,14 @@ function characterCode(body: string): number | undefined {
 /** Attribute-value normalisation, XML 1.0, 3.3.3. */
 function normalise(value: string): string {
   return value.replace(/[\t\n\r]/g, " ");
+}
+
+function refuseCrowds(text: string, where: Where): void {
+  let marks = 0;
+  for (const mark of ["<", '"', "'"]) {
+    for (let at = text.indexOf(mark); at !== -1; at = text.indexOf(mark, at + 1)) marks += 1;
+  }
+  if (marks > MARKS) throw descriptorTooLarge(marks, "tags and quotes", MARKS, where);
 }
 
 /** DOCTYPE outside comments and CDATA; these are skipped as a whole, so that they may speak of it. */
