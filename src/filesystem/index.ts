@@ -1,4 +1,5 @@
 import { Catalog } from "../catalog.ts";
+import { isFat } from "./fat/boot-sector.ts";
 import type { FileSystemFormat } from "./file-system.ts";
 
 /** The file systems of guests, in the order in which they are tried. */
@@ -8,5 +9,12 @@ export const fileSystemFormats: Catalog<FileSystemFormat> = new Catalog<FileSyst
     magic: [{ offset: 0x438, bytes: Uint8Array.of(0x53, 0xef) }],
     suffixes: [".ext2", ".ext3", ".ext4"],
     load: () => import("./ext4/reader.ts").then((module) => module.format),
+  },
+  {
+    name: "vfat",
+    magic: [],
+    detect: isFat,
+    suffixes: [".fat", ".vfat"],
+    load: () => import("./fat/reader.ts").then((module) => module.format),
   },
 ]);
