@@ -9,7 +9,7 @@ import { NotFoundError } from "../../src/errors.ts";
 import { unpacked } from "../support/unpack.ts";
 
 /** A context whose files are those of one folder, compressed or not; what it noticed is in `diagnostics`. */
-export function folderContext(folder: string): OpenContext & { readonly diagnostics: Diagnostic[] } {
+function folderContext(folder: string): OpenContext & { readonly diagnostics: Diagnostic[] } {
   const diagnostics: Diagnostic[] = [];
   return {
     ...createContext({ diagnostic: (diagnostic) => void diagnostics.push(diagnostic) }),

@@ -1,5 +1,6 @@
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { createReadStream, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
@@ -49,8 +50,9 @@ describeWith({ corpus: "disk/made/containers/disk-mbr" }, "VMDKs made of one dis
           execFileSync("ln", ["-s", await unpacked(folder(`${name}.xz`)), join(work, name)]);
         }
         execFileSync("qemu-img", ["convert", "-O", "raw", "chain-child.vmdk", "raw"], { cwd: work });
-        const sum = execFileSync("sha256sum", [join(work, "raw")]).toString();
-        expect(sum.slice(0, 64)).toBe(readFileSync(folder("chain-child.raw.sha256"), "latin1").trim());
+        const sum = createHash("sha256");
+        for await (const chunk of createReadStream(join(work, "raw"))) sum.update(chunk as Buffer);
+        expect(sum.digest("hex")).toBe(readFileSync(folder("chain-child.raw.sha256"), "latin1").trim());
         await using child = FileSource.open(join(work, "raw"));
         const { disk } = await openImage(folder("chain-child.vmdk.xz"));
         expect(await firstDifference(disk, child, await busyParts(child))).toBeUndefined();
@@ -67,8 +69,6 @@ describeWith({ corpus: "disk/container", tools: ["qemu-img"] }, "VMDKs of other 
   afterAll(() => rmSync(work, { recursive: true }));
 
   it.each([
-    "container/cot/blank.vmdk",
-    "container/cot/input.vmdk",
     "container/go-vmdk-parser/vmdk-monolith.img",
     "container/go-vmdk-parser/vmdk-streamoptimized.img",
     "misc/dfvfs/ext2.vmdk",
@@ -83,6 +83,8 @@ describeWith({ corpus: "disk/container", tools: ["qemu-img"] }, "VMDKs of other 
   });
 
   it.each([
+    ["container/cot/blank.vmdk", 512 * 2 ** 20],
+    ["container/cot/input.vmdk", 2 ** 30],
     ["container/cot/ubuntu.2.0-disk1.vmdk", 8 * 2 ** 30],
     ["container/qemu-iotests/iotest-version3.vmdk.bz2", 16 * 2 ** 30],
   ])("%s, which is large, has the data where qemu-img sees it", async (path, size) => {

@@ -1,7 +1,7 @@
 import { descriptorDamaged, extentLineDamaged, extentTypeUnknown } from "./errors.ts";
 
 /** How an extent is stored, FORMATS A2.1. */
-export type ExtentKind = "flat" | "sparse" | "zero" | "device";
+type ExtentKind = "flat" | "sparse" | "zero" | "device";
 
 const KINDS: ReadonlyMap<string, ExtentKind> = new Map([
   ["FLAT", "flat"],
