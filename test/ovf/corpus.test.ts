@@ -142,3 +142,31 @@ describeWith({ corpus: "ovf" }, "the descriptors of the corpus", () => {
     });
   });
 });
+
+/** Configurations other than the chosen one, read off the items that name them. */
+describeWith({ corpus: "ovf" }, "the configurations of the corpus", () => {
+  it.each([
+    ["vmware-sugarcrm-2vm-configs.ovf", "medium", 1, "512M", 3, 1],
+    ["vmware-sugarcrm-2vm-configs.ovf", "large", 2, "1G", 3, 1],
+    ["cisco-csr1000v.ovf", "4CPU-8GB", 4, "8G", 1, 3],
+    ["cisco-csr1000v.ovf", "2CPU-4GB", 2, "4G", 1, 3],
+    ["cisco-iosv.ovf", "1CPU-1GB-8NIC", 1, "1G", 2, 8],
+    ["cisco-iosv.ovf", "1CPU-3GB-16NIC", 1, "3G", 2, 16],
+    ["cot-input.ovf", "2CPU-2GB-1NIC", 2, "2G", 1, 1],
+    ["vmware-govmomi-kitchen-sink.ovf", "frontend", 2, "4G", 5, 3],
+    ["vmware-nvram-configs-capacity-property.ovf", "small", 1, "32M", 3, 1],
+    ["vmware-vcsa-9.1-331kB.ovf", "xlarge", 24, "58G", 15, 1],
+  ])("%s as %s", (name, configuration, cpus, memory, disks, adapters) => {
+    const envelope = parseEnvelope(readFileSync(corpus("ovf", name)), name, createContext());
+    const [system] = envelope.systems;
+    if (system === undefined) throw new Error("no system");
+    const hardware = hardwareFor(envelope, system, configuration, createContext());
+    const counted = hardware.drives.filter(({ kind }) => kind === "disk").length;
+    expect([hardware.cpus, size(hardware.memory), counted, hardware.networkAdapters.length]).toEqual([
+      cpus,
+      memory,
+      disks,
+      adapters,
+    ]);
+  });
+});
