@@ -14,3 +14,16 @@ export const MEDIA_TYPES = {
   dockerLayerGzip: "application/vnd.docker.image.rootfs.diff.tar.gzip",
   dockerLayerZstd: "application/vnd.docker.image.rootfs.diff.tar.zstd",
 } as const;
+
+export function isManifestType(mediaType: string): boolean {
+  return mediaType === MEDIA_TYPES.manifest || mediaType === MEDIA_TYPES.dockerManifest;
+}
+
+export function isIndexType(mediaType: string): boolean {
+  return mediaType === MEDIA_TYPES.index || mediaType === MEDIA_TYPES.dockerManifestList;
+}
+
+/** True for the config of a container image; artifacts have other configs. */
+export function isConfigType(mediaType: string): boolean {
+  return mediaType === MEDIA_TYPES.config || mediaType === MEDIA_TYPES.dockerConfig;
+}
