@@ -87,6 +87,7 @@ const DOORS: Readonly<Record<string, string>> = {
   "yargs/helpers": "src/cli/",
   pino: "src/cli/log.ts",
   yaml: "src/cli/config.ts",
+  fzstd: "src/bytes/decompress.ts",
 };
 
 const SPECIFIER = /(?:^|[^\w.])(?:import|export)\s*(?:type\s)?(?:[^"'()]*?\sfrom\s*)?\(?\s*["']([^"']+)["']/gm;
