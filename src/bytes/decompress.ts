@@ -2,8 +2,9 @@ import type { Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import * as zlib from "node:zlib";
 import { Decompress } from "fzstd";
-import { ConverterError, CorruptError, UnsupportedError } from "../errors.ts";
+import { CorruptError, UnsupportedError } from "../errors.ts";
 import { ByteReader } from "./byte-reader.ts";
+import { gunzip, isGzip } from "./gunzip.ts";
 
 export type Compression = "none" | "gzip" | "zstd";
 
@@ -27,7 +28,7 @@ export const MAGIC_BYTES = 4;
 
 /** By the first bytes; what begins like neither of the others is "none". */
 export function compressionOf(head: Uint8Array): Compression {
-  if (head[0] === 0x1f && head[1] === 0x8b) return "gzip";
+  if (isGzip(head)) return "gzip";
   if (head.length < MAGIC_BYTES) return "none";
   const magic = new DataView(head.buffer, head.byteOffset).getUint32(0, true);
   return magic === ZSTD_MAGIC || isSkippable(magic) ? "zstd" : "none";
@@ -47,41 +48,11 @@ export function decompress(
   name: string,
 ): AsyncIterable<Uint8Array> {
   if (compression === "none") return content;
-  if (compression === "zstd") return unzstd(content, name);
-  return through(content, zlib.createGunzip({ chunkSize: 256 << 10 }), compression, name);
+  return compression === "gzip" ? gunzip(content, name) : unzstd(content, name);
 }
 
-function damaged(name: string, compression: Compression, cause?: unknown): CorruptError {
-  return new CorruptError("BYTES_COMPRESSED", `the ${compression} data is damaged or cut off`, {
-    where: { file: name },
-    cause,
-  });
-}
-
-async function* through(
-  content: AsyncIterable<Uint8Array>,
-  decoder: Transform,
-  compression: Compression,
-  name: string,
-): AsyncGenerator<Uint8Array, void> {
-  let failure: unknown;
-  const feeding = pipeline(content, decoder).catch((cause: unknown) => {
-    failure = cause;
-  });
-  try {
-    for await (const bytes of decoder) yield bytes as Uint8Array;
-    await feeding;
-  } catch (cause) {
-    await feeding;
-    failure ??= cause;
-  } finally {
-    decoder.destroy();
-  }
-  if (failure === undefined) return;
-  if (failure instanceof Error && "code" in failure && `${failure.code}`.startsWith("Z")) {
-    if (!(failure instanceof ConverterError)) throw damaged(name, compression, failure);
-  }
-  throw failure;
+function damaged(name: string, cause?: unknown): CorruptError {
+  return new CorruptError("BYTES_COMPRESSED", "the zstd data is damaged or cut off", { where: { file: name }, cause });
 }
 
 /**
@@ -96,15 +67,40 @@ async function* unzstd(content: AsyncIterable<Uint8Array>, name: string): AsyncG
       if (magic.length === 0) return;
       const number = magic.length < 4 ? 0 : littleEndian(magic);
       if (isSkippable(number)) await skipFrame(reader, name);
-      else if (number !== ZSTD_MAGIC) throw damaged(name, "zstd");
+      else if (number !== ZSTD_MAGIC) throw damaged(name);
       else if (createZstdDecompress === undefined) yield* decodeFrame(frame(reader, magic, name), name);
-      else yield* through(frame(reader, magic, name), createZstdDecompress(), "zstd", name);
+      else yield* inflateFrame(frame(reader, magic, name), createZstdDecompress(), name);
     }
   } finally {
     await reader.close();
   }
 }
 
+/** With Node's own decoder. */
+async function* inflateFrame(
+  pieces: AsyncIterable<Uint8Array>,
+  decoder: Transform,
+  name: string,
+): AsyncGenerator<Uint8Array, void> {
+  let failure: unknown;
+  const feeding = pipeline(pieces, decoder).catch((cause: unknown) => {
+    failure = cause;
+  });
+  try {
+    for await (const bytes of decoder) yield bytes as Uint8Array;
+  } catch (cause) {
+    await feeding;
+    failure ??= cause;
+    throw failure instanceof Error && `${(failure as NodeJS.ErrnoException).code}`.startsWith("ZSTD_error")
+      ? damaged(name, failure)
+      : failure;
+  } finally {
+    decoder.destroy();
+    await feeding;
+  }
+}
+
+/** In JavaScript. What it throws for damaged data is not always an error of its own. */
 async function* decodeFrame(pieces: AsyncIterable<Uint8Array>, name: string): AsyncGenerator<Uint8Array, void> {
   let plain: Uint8Array[] = [];
   const decoder = new Decompress((bytes) => plain.push(bytes));
@@ -113,7 +109,7 @@ async function* decodeFrame(pieces: AsyncIterable<Uint8Array>, name: string): As
     try {
       decoder.push(piece);
     } catch (cause) {
-      throw damaged(name, "zstd", cause);
+      throw damaged(name, cause);
     }
     yield* plain;
   }
@@ -122,13 +118,13 @@ async function* decodeFrame(pieces: AsyncIterable<Uint8Array>, name: string): As
 /** A copy, since some of what is taken is kept. */
 async function exactly(reader: ByteReader, length: number, name: string): Promise<Uint8Array> {
   const bytes = await reader.take(length);
-  if (bytes.length < length) throw damaged(name, "zstd");
+  if (bytes.length < length) throw damaged(name);
   return Uint8Array.from(bytes);
 }
 
 async function skipFrame(reader: ByteReader, name: string): Promise<void> {
   const size = littleEndian(await exactly(reader, 4, name));
-  if ((await reader.skip(size)) < size) throw damaged(name, "zstd");
+  if ((await reader.skip(size)) < size) throw damaged(name);
 }
 
 /** RFC 8878 3.1.1: header, blocks, and a checksum that the digest of the blob makes superfluous. */
@@ -147,7 +143,7 @@ async function* frame(reader: ByteReader, magic: Uint8Array, name: string): Asyn
     const word = littleEndian(header);
     last = (word & 1) !== 0;
     const isRunLength = ((word >> 1) & 3) === 1;
-    if (word >> 3 > MOST_BLOCK) throw damaged(name, "zstd");
+    if (word >> 3 > MOST_BLOCK) throw damaged(name);
     const checksumBytes = last && (descriptor & 4) !== 0 ? 4 : 0;
     yield Buffer.concat([header, await exactly(reader, (isRunLength ? 1 : word >> 3) + checksumBytes, name)]);
   }

@@ -49,3 +49,15 @@ export async function* verified(
   checkSize(size, expected, file);
   checkDigest(`${algorithm}:${hash.digest("hex")}`, expected, file);
 }
+
+/** Reads content to its end for its digest and size. */
+export async function hashed(content: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<Expected> {
+  const hash = createHash("sha256");
+  let size = 0;
+  for await (const bytes of content) {
+    signal.throwIfAborted();
+    hash.update(bytes);
+    size += bytes.length;
+  }
+  return { digest: `sha256:${hash.digest("hex")}`, size };
+}

@@ -324,7 +324,7 @@ function bodyOf({ header, records, where }: Member): { readonly size: number; re
       const size = decimal(records, "size", where)?.seconds ?? header.size;
       if (size < 0 || !Number.isSafeInteger(size + paddingOf(size))) throw layerNumber(where, "size", size);
       // Tars older than POSIX tell a directory by the slash.
-      return { size, isFile: size > 0 || !header.name.endsWith("/") };
+      return { size, isFile: header.typeFlag !== TypeFlag.OLD_FILE || !header.name.endsWith("/") };
     }
     default:
       throw layerEntryType(where, header.typeFlag);

@@ -1,0 +1,68 @@
+import { createHash } from "node:crypto";
+import type { FileHandle } from "node:fs/promises";
+import { parseDigest } from "../bytes/digest.ts";
+import { checkDigest, checkSize, type Expected } from "../bytes/verify.ts";
+import type { Descriptor } from "../oci/descriptor.ts";
+import { outputFailed } from "./errors.ts";
+
+export interface BlobPlace {
+  readonly handle: FileHandle;
+  /** Where in the file the blob begins. */
+  readonly offset: number;
+  /** For messages. */
+  readonly name: string;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Writes a blob into a file and hashes it at the same time: each chunk is on its way to the disk while it is hashed. Throws
+ * CorruptError DIGEST_MISMATCH or DIGEST_SIZE where it is not what was expected, and what `content` throws.
+ */
+export async function writeBlob(
+  content: AsyncIterable<Uint8Array>,
+  expected: Partial<Expected>,
+  { handle, offset, name, signal }: BlobPlace,
+): Promise<Expected> {
+  const algorithm = expected.digest === undefined ? "sha256" : parseDigest(expected.digest).algorithm;
+  const hash = createHash(algorithm);
+  let size = 0;
+  for await (const bytes of content) {
+    signal.throwIfAborted();
+    const writing = writeAll(handle, bytes, offset + size, name);
+    try {
+      hash.update(bytes);
+    } finally {
+      await writing;
+    }
+    size += bytes.length;
+  }
+  const found: Expected = { digest: `${algorithm}:${hash.digest("hex")}`, size };
+  const wanted: Expected = { ...found, ...defined(expected) };
+  checkSize(size, wanted, name);
+  checkDigest(found.digest, wanted, name);
+  return found;
+}
+
+function defined({ digest, size }: Partial<Expected>): Partial<Expected> {
+  return { ...(digest === undefined ? {} : { digest }), ...(size === undefined ? {} : { size }) };
+}
+
+/** Throws OutputError or InputOutputError. */
+export async function writeAll(handle: FileHandle, bytes: Uint8Array, offset: number, name: string): Promise<void> {
+  try {
+    for (let at = 0; at < bytes.length; ) {
+      at += (await handle.write(bytes, at, bytes.length - at, offset + at)).bytesWritten;
+    }
+  } catch (cause) {
+    throw outputFailed(cause, name);
+  }
+}
+
+/** What a destination answers for a blob. */
+export function described(found: Expected, mediaType: string): Descriptor {
+  return { mediaType, digest: found.digest, size: found.size };
+}
+
+export async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array, void> {
+  yield bytes;
+}
