@@ -41,10 +41,18 @@ export function parseManifest(
   if (version !== 2) throw schemaVersion(file, version);
   const hasLayers = fields.has("config") || fields.has("layers");
   if (hasLayers && fields.has("manifests")) throw manifestAmbiguous(file);
-  const type = own ?? mediaType ?? (hasLayers ? MEDIA_TYPES.manifest : MEDIA_TYPES.index);
+  const type = own ?? mediaType ?? guessed(fields, hasLayers);
   if (isManifestType(type)) return parseImageManifest(fields, type);
   if (isIndexType(type)) return parseImageIndex(fields, type);
   throw mediaTypeUnknown(file, type);
+}
+
+/** A document that nobody names is of the world of its parts. */
+function guessed(fields: Fields, hasLayers: boolean): string {
+  const part = hasLayers ? fields.object("config") : fields.objects("manifests")[0];
+  const isDocker = part?.optionalText("mediaType")?.startsWith("application/vnd.docker.") === true;
+  if (hasLayers) return isDocker ? MEDIA_TYPES.dockerManifest : MEDIA_TYPES.manifest;
+  return isDocker ? MEDIA_TYPES.dockerManifestList : MEDIA_TYPES.index;
 }
 
 function parseImageManifest(fields: Fields, mediaType: string): ImageManifest {

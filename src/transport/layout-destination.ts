@@ -117,12 +117,12 @@ export class LayoutDestination implements ImageDestination {
   /** Runs under the lock. */
   async #publish(image: Descriptor): Promise<void> {
     const index = await this.#newIndex(image);
+    await this.#replace("oci-layout", jsonBytes({ imageLayoutVersion: LAYOUT_VERSION }));
     for (const [digest, temp] of this.#staged) {
       const path = join(this.#directory, blobPath(digest));
       await mkdir(dirname(path), { recursive: true });
       await rename(temp, path);
     }
-    await this.#replace("oci-layout", jsonBytes({ imageLayoutVersion: LAYOUT_VERSION }));
     await this.#replace("index.json", index);
   }
 

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { locked } from "./errors.ts";
 
-const NAME = ".transload.lock";
+const NAME = ".transload-lock";
 /** The lock is held for a few renames only: one that is older was left by a program that was killed. */
 const STALE_MS = 30_000;
 const PATIENCE_MS = 60_000;
