@@ -23,15 +23,17 @@ const NAMESPACES = /^(?:user|trusted|security)\.|^system\.posix_acl_(?:access|de
 export class LayerRules {
   readonly #file: string;
   readonly #isLowest: boolean;
+  readonly #mostPaths: number;
   /** Path to a symlink's target, or to undefined for everything else. */
   readonly #paths = new Map<BytePath, BytePath | undefined>();
   readonly #findings: Finding[] = [];
   #isFull = false;
 
   /** `isLowest`: there is no layer below in which a link's target could be. */
-  constructor(file: string, isLowest: boolean) {
+  constructor(file: string, isLowest: boolean, mostPaths: number = MOST_PATHS) {
     this.#file = file;
     this.#isLowest = isLowest;
+    this.#mostPaths = mostPaths;
   }
 
   /** What is wrong with this item, given those before it. */
@@ -62,10 +64,15 @@ export class LayerRules {
       );
       return;
     }
-    if (this.#paths.size < MOST_PATHS) this.#paths.set(path, target);
+    if (this.#paths.size < this.#mostPaths) this.#paths.set(path, target);
     else if (!this.#isFull) {
       this.#isFull = true;
-      this.#add("info", "LAYER_PATHS_UNCHECKED", `only the first ${MOST_PATHS} paths are checked for duplicates`, path);
+      this.#add(
+        "info",
+        "LAYER_PATHS_UNCHECKED",
+        `only the first ${this.#mostPaths} paths are checked for duplicates`,
+        path,
+      );
     }
   }
 

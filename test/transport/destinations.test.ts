@@ -248,6 +248,20 @@ describe("a layout directory", () => {
     await expect(destination("oci", out())).rejects.toMatchObject({ code: "TRANSPORT_LAYOUT_VERSION" });
   });
 
+  it("with small faults is read, and they are told", async () => {
+    const image = await write("oci", `${out()}:a`, { mark: "a" });
+    const other = await write("oci", `${out()}:b`, { mark: "b" });
+    const entry = (digest: typeof image) => ({ ...digest, annotations: { "org.opencontainers.image.ref.name": "x" } });
+    writeFileSync(join(out(), "index.json"), JSON.stringify({ schemaVersion: 2, manifests: [entry(image), entry(other)] }));
+    rmSync(join(out(), "oci-layout"));
+    const notes: string[] = [];
+    const noting = createContext({ tmp: folder, diagnostic: ({ code }) => notes.push(code) });
+    const transport = await transports.byName("oci")?.load();
+    await using from = await transport?.openSource(`${out()}:x`, noting);
+    expect((await from?.manifest())?.descriptor.digest).toBe(image.digest);
+    expect(notes).toEqual(["TRANSPORT_LAYOUT_MARKER", "TRANSPORT_TAG_TWICE"]);
+  });
+
   it("that does not exist is not found", async () => {
     await expect(source("oci", out())).rejects.toMatchObject({ code: "FILE_NOT_FOUND", exitCode: 66 });
     mkdirSync(out());
