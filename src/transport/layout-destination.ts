@@ -16,7 +16,7 @@ import { blobPath, LAYOUT_VERSION, REF_NAME, readLayoutIndex } from "./layout-so
 import { type Naming, namedEntry } from "./naming.ts";
 
 /** Working directories in a layout begin like this; one that is left over belonged to a run that was killed, and can go. */
-export const STAGING_PREFIX = ".transload-";
+const STAGING_PREFIX = ".transload-";
 
 /**
  * An image in a layout directory, beside the images that are there. Blobs wait in a working directory inside the layout until

@@ -44,7 +44,7 @@ export async function readLayoutIndex(files: LayoutFiles, ctx: Context): Promise
 }
 
 /** The entry that a reference means: by tag or full name, or the only one there is. */
-export function entryNamed(index: ImageIndex, name: string | undefined, file: string, ctx: Context): Descriptor {
+function entryNamed(index: ImageIndex, name: string | undefined, file: string, ctx: Context): Descriptor {
   const names = (entry: Descriptor) =>
     [entry.annotations?.[REF_NAME], entry.annotations?.[CONTAINERD_NAME]].filter((text) => text !== undefined);
   const known = [...new Set(index.manifests.flatMap(names))];

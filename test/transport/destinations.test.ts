@@ -252,7 +252,10 @@ describe("a layout directory", () => {
     const image = await write("oci", `${out()}:a`, { mark: "a" });
     const other = await write("oci", `${out()}:b`, { mark: "b" });
     const entry = (digest: typeof image) => ({ ...digest, annotations: { "org.opencontainers.image.ref.name": "x" } });
-    writeFileSync(join(out(), "index.json"), JSON.stringify({ schemaVersion: 2, manifests: [entry(image), entry(other)] }));
+    writeFileSync(
+      join(out(), "index.json"),
+      JSON.stringify({ schemaVersion: 2, manifests: [entry(image), entry(other)] }),
+    );
     rmSync(join(out(), "oci-layout"));
     const notes: string[] = [];
     const noting = createContext({ tmp: folder, diagnostic: ({ code }) => notes.push(code) });
