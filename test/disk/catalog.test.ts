@@ -20,13 +20,16 @@ async function open(bytes: Uint8Array, declared?: DeclaredDisk) {
 }
 
 describe("the catalog of disk formats", () => {
-  it("has every format module of the folder", () => {
-    const modules = readdirSync(FOLDER, { recursive: true, encoding: "utf8" })
+  it.each([
+    ["format", FOLDER, "index.ts", 2],
+    ["extentFormat", join(FOLDER, "vmdk"), "extent-formats.ts", 1],
+  ])("has every module that exports a %s", (name, folder, catalog, least) => {
+    const modules = readdirSync(folder, { recursive: true, encoding: "utf8" })
       .filter((file) => file.endsWith(".ts"))
-      .filter((file) => /^export const format\b/m.test(readFileSync(join(FOLDER, file), "utf8")));
-    const index = readFileSync(join(FOLDER, "index.ts"), "utf8");
-    expect(modules.length).toBeGreaterThan(1);
-    expect(modules.filter((file) => !index.includes(`import("./${file}")`))).toEqual([]);
+      .filter((file) => new RegExp(`^export const ${name}\\b`, "m").test(readFileSync(join(folder, file), "utf8")));
+    const text = readFileSync(join(folder, catalog), "utf8");
+    expect(modules.length).toBeGreaterThanOrEqual(least);
+    expect(modules.filter((file) => !text.includes(`import("./${file}")`))).toEqual([]);
   });
 
   it("loads formats that bear the names of their entries, each once", async () => {

@@ -13,18 +13,17 @@ import {
   diskTooLarge,
   extentFileTruncated,
   extentNotSparse,
-  extentTooSmall,
   noExtents,
   notVmdk,
   parentChainBroken,
   parentChanged,
   parentUnnamed,
   severalExtents,
-  shutDownUncleanly,
 } from "./errors.ts";
+import { extentFormats } from "./extent-formats.ts";
 import { Session } from "./session.ts";
-import { SparseExtent } from "./sparse-extent.ts";
-import { checkHeader, SECTOR, SparseHeader } from "./sparse-header.ts";
+import { readHeader, SparseExtent } from "./sparse-extent.ts";
+import { SECTOR, type SparseHeader } from "./sparse-header.ts";
 
 /** VirtualBox rounds a header's capacity up to this, whatever the disk's size. */
 const ROUNDED_SECTORS = 128;
@@ -61,17 +60,6 @@ async function openLink(source: ByteSource, session: Session): Promise<Link> {
   const descriptor = await readDescriptor(source, at, length, session);
   if (header.capacity === 0) return await openDescribed(source, descriptor, session);
   return await openEmbedded(source, header, descriptor, session);
-}
-
-/** Undefined for files that are no sparse extents. */
-async function readHeader(source: ByteSource, session: Session): Promise<SparseHeader | undefined> {
-  if (source.size < SparseHeader.SIZE) return undefined;
-  // A copy: the header outlives the block that it was read with.
-  const header = new SparseHeader((await source.read(0, SparseHeader.SIZE)).slice());
-  if (header.magic !== SparseHeader.MAGIC) return undefined;
-  checkHeader(header, source.name);
-  if (header.uncleanShutdown) session.ctx.diagnostic(shutDownUncleanly(source.name));
-  return header;
 }
 
 async function readDescriptor(source: ByteSource, at: number, length: number, session: Session): Promise<Descriptor> {
@@ -122,7 +110,7 @@ async function openDescribed(source: ByteSource, descriptor: Descriptor, session
     session.ctx.signal.throwIfAborted();
     const length = line.sectors * SECTOR;
     const content = await openExtent(source, line, parent && resized(parent, offset, length), session);
-    if (content instanceof SparseExtent) storedBytes = undefined;
+    if (line.kind === "sparse") storedBytes = undefined;
     else if (content !== "zero" && storedBytes !== undefined) storedBytes += length;
     regions.push({ offset, length, content });
     offset += length;
@@ -145,10 +133,9 @@ async function openExtent(
     if (at + length > file.size) throw extentFileTruncated(file.name, at + length, file.size);
     return new Slice(file, at, length);
   }
-  const header = await readHeader(file, session);
-  if (header === undefined) throw extentNotSparse(file.name, line.type);
-  if (header.capacity < line.sectors) throw extentTooSmall(file.name, line.sectors, header.capacity);
-  return await SparseExtent.open(file, header, length, parent, session);
+  const entry = await extentFormats.probe(file);
+  if (entry === undefined) throw extentNotSparse(file.name, line.type);
+  return await (await entry.load()).open(file, line.sectors, parent, session);
 }
 
 async function openParent(

@@ -1,9 +1,10 @@
 import { type Awaitable, type ByteSource, isPromise, map, type StoredRange } from "../../bytes/byte-source.ts";
 import { MappedSource, type Run } from "../mapped-source.ts";
-import { grainOutOfRange, grainTableOutOfRange } from "./errors.ts";
+import { extentTooSmall, grainOutOfRange, grainTableOutOfRange, notVmdk, shutDownUncleanly } from "./errors.ts";
+import type { ExtentFormat } from "./extent-formats.ts";
 import { decodeSectors, readGrainDirectory } from "./grain-directory.ts";
 import type { Session } from "./session.ts";
-import { SECTOR, type SparseHeader } from "./sparse-header.ts";
+import { checkHeader, SECTOR, SparseHeader } from "./sparse-header.ts";
 import { type CompressedGrain, findFooter, type GrainPlace, inflateGrain, locateGrain } from "./stream-optimized.ts";
 
 /** A table without a single grain. */
@@ -12,6 +13,27 @@ const NO_GRAINS = new Uint32Array(0);
 const ZEROED = 1;
 
 type Hole = "absent" | "zeroed";
+
+/** Undefined for a file that is no sparse extent. */
+export async function readHeader(source: ByteSource, session: Session): Promise<SparseHeader | undefined> {
+  if (source.size < SparseHeader.SIZE) return undefined;
+  // A copy: the header outlives the block that it was read with.
+  const header = new SparseHeader((await source.read(0, SparseHeader.SIZE)).slice());
+  if (header.magic !== SparseHeader.MAGIC) return undefined;
+  checkHeader(header, source.name);
+  if (header.uncleanShutdown) session.ctx.diagnostic(shutDownUncleanly(source.name));
+  return header;
+}
+
+/** The sparse files of VMware's hosted products and of exports, as one of several extents. */
+export const extentFormat: ExtentFormat = {
+  async open(source, sectors, parent, session) {
+    const header = await readHeader(source, session);
+    if (header === undefined) throw notVmdk(source.name);
+    if (header.capacity < sectors) throw extentTooSmall(source.name, sectors, header.capacity);
+    return await SparseExtent.open(source, header, sectors * SECTOR, parent, session);
+  },
+};
 
 /** A file of grains (64 KiB as a rule) that a directory and tables find; plain or each compressed. */
 export class SparseExtent extends MappedSource {
