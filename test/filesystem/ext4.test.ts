@@ -15,8 +15,8 @@ import { corpus, describeWith, fixture } from "../support/needs.ts";
 import { differences } from "../support/truth.ts";
 import { unpacked } from "../support/unpack.ts";
 
-function image(name: string): Buffer {
-  return gunzipSync(readFileSync(fixture("ext4", name, "input.img.gz")));
+function image(name: string, file = "input.img.gz"): Buffer {
+  return gunzipSync(readFileSync(fixture("ext4", name, file)));
 }
 
 interface Opened {
@@ -140,6 +140,16 @@ describe("ext4", () => {
     expect((await open(slow(image("fast-commit")))).diagnostics).toEqual(
       diagnostics.map((diagnostic) => ({ ...diagnostic, where: { file: "slow" } })),
     );
+  });
+
+  it("replays a journal of another device", async () => {
+    const others = [new MemorySource(image("small")), new MemorySource(image("external-journal", "journal.img.gz"))];
+    const { fileSystem, diagnostics } = await open(new MemorySource(image("external-journal")), others);
+    expect(await differences(fileSystem, fixture("ext4", "external-journal", "expected.ndjson"))).toEqual([]);
+    expect(diagnostics.map((diagnostic) => diagnostic.code)).toEqual(["EXT_JOURNAL_REPLAYED"]);
+    const alone = await open(new MemorySource(image("external-journal")));
+    expect(alone.diagnostics.map((diagnostic) => diagnostic.code)).toEqual(["EXT_JOURNAL"]);
+    expect((await list(alone.fileSystem)).length).toBeLessThan(20);
   });
 });
 

@@ -38,10 +38,14 @@ export interface DirectoryRecord {
   readonly inode: number;
 }
 
-/** Reads directories, all blocks in order: a hash tree's inner nodes look like empty records, so its leaves are found too. */
+/**
+ * Reads directories, all blocks in order: a hash tree's inner nodes look like empty records, so its leaves are found too. One
+ * reader never reads more blocks than the file system has: directories that share blocks would take for ever.
+ */
 export class DirectoryReader {
   readonly #volume: Volume;
   readonly #hasFileType: boolean;
+  #blocksRead = 0;
 
   constructor(volume: Volume) {
     this.#volume = volume;
@@ -77,7 +81,6 @@ export class DirectoryReader {
     const map = volume.map(inode);
     const end = Math.ceil(volume.sizeOf(inode, true) / volume.blockSize);
     let holes = 0;
-    let read = 0;
     for (let logical = 0; logical < end; ) {
       volume.ctx.signal.throwIfAborted();
       const run = yield* map.find(logical);
@@ -85,9 +88,10 @@ export class DirectoryReader {
       logical += count;
       if (run.physical === undefined) holes += count;
       else {
-        read += count;
-        // A directory that maps the same blocks again and again would never end.
-        if (read > volume.blocks) throw directoryDamaged("more blocks than the file system has", volume.name, path);
+        this.#blocksRead += count;
+        if (this.#blocksRead > volume.blocks) {
+          throw directoryDamaged("directories have more blocks than the file system", volume.name, path);
+        }
         for (let index = 0; index < count; index++) {
           this.#parse(yield* volume.block(run.physical + index), records, path);
         }

@@ -126,7 +126,11 @@ export class ExtentTree implements BlockMap {
       const logical = node.logical(index);
       if (logical < end || logical >= to) refuse(`block ${logical} stands out of order`);
       end = logical + 1;
-      if (node.depth > 0) continue;
+      if (node.depth > 0) {
+        if (!this.#volume.holds(node.child(index), 1))
+          refuse(`a node at block ${node.child(index)}, outside the file system`);
+        continue;
+      }
       const length = node.length(index);
       end = logical + length;
       if (length === 0 || end > to) refuse(`the extent at block ${logical} has a length of ${length}`);

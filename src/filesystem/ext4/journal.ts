@@ -25,21 +25,23 @@ const LOGGED_BYTES = 128;
 export class JournalBlocks {
   readonly source: ByteSource;
   readonly blockSize: number;
-  readonly #map: BlockMap | number;
+  /** The log's block that holds its superblock. */
+  readonly superBlockAt: number;
+  readonly #map: BlockMap | undefined;
   readonly #cache: MetadataCache;
 
-  /** `map` tells the blocks of the journal inode, or is the block at which a journal device starts. */
-  constructor(source: ByteSource, blockSize: number, map: BlockMap | number) {
+  /** `map` tells the blocks of the journal inode; a journal device counts its own, and starts after its ext superblock. */
+  constructor(source: ByteSource, blockSize: number, map: BlockMap | undefined) {
     this.source = source;
     this.blockSize = blockSize;
+    this.superBlockAt = map === undefined ? Math.floor(1024 / blockSize) + 1 : 0;
     this.#map = map;
     this.#cache = new MetadataCache(source);
   }
 
   /** Byte offset of a block of the log in `source`; undefined for a hole or beyond the end. */
   *offset(block: number): Steps<number | undefined> {
-    const map = this.#map;
-    const at = typeof map === "number" ? map + block : (yield* map.find(block)).physical;
+    const at = this.#map === undefined ? block : (yield* this.#map.find(block)).physical;
     if (at === undefined || (at + 1) * this.blockSize > this.source.size) return undefined;
     return at * this.blockSize;
   }
@@ -89,7 +91,7 @@ export class Journal {
 
   /** `tableBytes` bounds the memory for what was logged. Damage is told in the answer, not thrown. */
   static *replay(blocks: JournalBlocks, tableBytes: number): Steps<Replayed> {
-    const first = yield* blocks.read(0);
+    const first = yield* blocks.read(blocks.superBlockAt);
     if (first === undefined) return { ...NOTHING, damage: "its first block is missing" };
     const superBlock = new JournalSuperBlock(first);
     const damage = superBlockDamage(superBlock, blocks.blockSize);

@@ -65,7 +65,8 @@ function* findBackup(source: ByteSource): Steps<Found | undefined> {
       const at = group * blockSize * 8 + (blockSize === 1024 ? 1 : 0);
       if (at * blockSize + SuperBlock.SIZE > source.size) break;
       const superBlock = yield* superBlockAt(source, at * blockSize);
-      if (superBlock.magic !== SuperBlock.MAGIC || superBlock.blockGroupNr !== group) continue;
+      if (superBlock.magic !== SuperBlock.MAGIC) continue;
+      if (superBlock.revLevel > 0 && superBlock.blockGroupNr !== group) continue;
       if (superBlock.logBlockSize > 6 || superBlock.blockSize !== blockSize || !superBlock.checksumFits) continue;
       superBlock.check(source.name, at * blockSize);
       return { superBlock, at };
@@ -130,7 +131,7 @@ function* journalBlocks(volume: Volume, others: readonly ByteSource[]): Steps<Jo
     const device = yield* superBlockAt(other, SuperBlock.OFFSET);
     if (device.magic !== SuperBlock.MAGIC || !device.hasIncompat(INCOMPAT.JOURNAL_DEV)) continue;
     if (!Buffer.from(device.uuidBytes).equals(superBlock.journalUuid)) continue;
-    return new JournalBlocks(other, blockSize, blockSize === 1024 ? 2 : 1);
+    return new JournalBlocks(other, blockSize, undefined);
   }
   return undefined;
 }

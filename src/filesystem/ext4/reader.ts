@@ -25,12 +25,10 @@ interface OpenDirectory {
 
 class Ext4FileSystem implements FileSystem {
   readonly #volume: Volume;
-  readonly #directories: DirectoryReader;
   readonly #xattrs: XattrReader;
 
   constructor(volume: Volume) {
     this.#volume = volume;
-    this.#directories = new DirectoryReader(volume);
     this.#xattrs = new XattrReader(volume);
   }
 
@@ -53,6 +51,7 @@ class Ext4FileSystem implements FileSystem {
 
   async *walk(enter: (directory: DirectoryEntry) => boolean = () => true): AsyncIterable<Entry> {
     const { signal, limits } = this.#volume.ctx;
+    const directories = new DirectoryReader(this.#volume);
     const seen = new Set<number>();
     const open: OpenDirectory[] = [];
     let path: BytePath = "";
@@ -68,7 +67,7 @@ class Ext4FileSystem implements FileSystem {
         seen.add(number);
         if (enter(entry)) {
           if (open.length >= limits.depth) throw tooDeep(limits.depth, this.#volume.name, path);
-          const listing = run(this.#list(path, number));
+          const listing = run(this.#list(directories, path, number));
           open.push({ path, records: isPromise(listing) ? await listing : listing, next: 0 });
         }
       }
@@ -84,12 +83,13 @@ class Ext4FileSystem implements FileSystem {
   }
 
   *#lookup(path: BytePath): Steps<Entry | undefined> {
+    const directories = new DirectoryReader(this.#volume);
     let at: BytePath = "";
     let number: number = Inode.ROOT;
     for (const name of path.split("/").filter((part) => part !== "")) {
       const inode = yield* this.#volume.inode(number);
       if (inode.format !== MODE.DIRECTORY || inode.hasFlag(INODE_FLAG.ENCRYPT)) return undefined;
-      const found = (yield* this.#directories.read(inode, at)).find((record) => record.name === name);
+      const found = (yield* directories.read(inode, at)).find((record) => record.name === name);
       if (found === undefined) return undefined;
       at = joinPath(at, name);
       number = found.inode;
@@ -105,9 +105,9 @@ class Ext4FileSystem implements FileSystem {
     return content;
   }
 
-  *#list(path: BytePath, number: number): Steps<readonly DirectoryRecord[]> {
+  *#list(directories: DirectoryReader, path: BytePath, number: number): Steps<readonly DirectoryRecord[]> {
     const inode = yield* this.#volume.inode(number);
-    if (!inode.hasFlag(INODE_FLAG.ENCRYPT)) return yield* this.#directories.read(inode, path);
+    if (!inode.hasFlag(INODE_FLAG.ENCRYPT)) return yield* directories.read(inode, path);
     const message = "the directory is encrypted (fscrypt): what it holds cannot be read and is left out";
     warn(this.#volume.ctx, "EXT_ENCRYPTED", message, this.#volume.name, path);
     return [];
@@ -118,6 +118,9 @@ class Ext4FileSystem implements FileSystem {
     const inode = yield* this.#volume.inode(number);
     if (inode.linksCount === 0 || inode.mode === 0) {
       throw inodeDamaged(number, "has a name but is not in use", this.#volume.name, path);
+    }
+    if (number === Inode.ROOT && inode.format !== MODE.DIRECTORY) {
+      throw inodeDamaged(number, "is the root but not a directory", this.#volume.name, path);
     }
     const { values: xattrs, damage } = yield* this.#xattrs.read(inode);
     if (damage !== undefined) {

@@ -53,15 +53,9 @@ export class Volume {
     return block > 0 && block + count <= this.blocks;
   }
 
-  /** A block of metadata. */
-  *block(block: number): Steps<Uint8Array> {
-    if (!this.holds(block, 1)) throw superBlockDamaged(`block ${block} of ${this.blocks} is pointed to`, this.name, 0);
-    return yield* this.#cache.read(block * this.blockSize, this.blockSize);
-  }
-
-  /** Bytes anywhere on the volume, through the same cache. */
-  bytes(offset: number, length: number): Steps<Uint8Array> {
-    return this.#cache.read(offset, length);
+  /** A block of metadata, whose number was checked where it was found. */
+  block(block: number): Steps<Uint8Array> {
+    return this.#cache.read(block * this.blockSize, this.blockSize);
   }
 
   /** Byte offset of an inode. */
