@@ -41,7 +41,7 @@ function listing(archive: string): string[] {
     .split("\n")
     .map((text) => {
       const [, letter = "", owner = "", size = "", date = "", time = "", name = ""] =
-        /^(.)\S+ (\S+)\s+(\d+) (\S+) ([0-9:]+)(?:\.\d+)? (.*)$/.exec(text) ?? [];
+        /^(.)\S+ (\S+)\s+(\d+) (\S+) ([0-9:]+)(?:\.\d+)? +(.*)$/.exec(text) ?? [];
       return `${letter} ${owner} ${size} ${Date.parse(`${date}T${time}Z`) / 1000} ${name}`;
     });
 }
