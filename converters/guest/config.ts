@@ -34,13 +34,6 @@ export interface Command {
 
 const PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/** Signals that make an init stop all services and end. sysvinit and BusyBox's init ignore or misread SIGTERM as process 1. */
-const INIT_SIGNALS: Partial<Record<InitSystem, string>> = {
-  systemd: "SIGRTMIN+3",
-  sysvinit: "SIGPWR",
-  busybox: "SIGUSR2",
-};
-
 /** Options > properties of the package > the service that `--service` names > /sbin/init > /bin/sh. */
 export async function chooseCommand(
   tree: GuestTree,
@@ -86,10 +79,10 @@ function chooseService(name: string, services: readonly GuestService[]): GuestSe
   return found;
 }
 
-/** Everything of the configuration but the labels. `ports` are those that were found. */
+/** Everything of the configuration but the labels. `init` counts where it is what starts, `ports` are those that were found. */
 export function makeConfig(
   command: Command,
-  init: InitSystem,
+  init: { readonly system: InitSystem; readonly stopSignal: string | undefined },
   ports: readonly Port[],
   facts: Pick<GuestFacts, "properties">,
   options: GuestOptions,
@@ -99,15 +92,18 @@ export function makeConfig(
   const user = options.user ?? property(facts, "user") ?? service?.user;
   const workdir = options.workdir ?? property(facts, "workdir") ?? service?.workingDirectory;
   if (workdir !== undefined && !workdir.startsWith("/")) throw badOption("--workdir", workdir, "an absolute path");
-  const stopSignal =
-    options.stopSignal ?? property(facts, "stop-signal") ?? service?.stopSignal ?? (starts && INIT_SIGNALS[starts]);
+  const stopSignal = options.stopSignal ?? property(facts, "stop-signal") ?? service?.stopSignal ?? starts?.stopSignal;
   const asked = options.ports ?? property(facts, "ports")?.split(/[\s,]+/);
   const exposed = asked === undefined ? ports : asked.map((text) => exposedPort(text));
   const volumes = (options.volumes ?? []).map((path) => volume(path));
   return {
     ...(user !== undefined && { User: user }),
     ...(exposed.length > 0 && { ExposedPorts: asKeys(sortPorts(exposed)) }),
-    Env: environment(service?.environment ?? [], starts === "systemd" ? ["container=oci"] : [], options.env ?? []),
+    Env: environment(
+      service?.environment ?? [],
+      starts?.system === "systemd" ? ["container=oci"] : [],
+      options.env ?? [],
+    ),
     ...(command.entrypoint && { Entrypoint: command.entrypoint }),
     ...(command.cmd && { Cmd: command.cmd }),
     ...(volumes.length > 0 && { Volumes: asKeys([...new Set(volumes)].sort()) }),

@@ -4,6 +4,7 @@ import { reportLargeFile } from "./errors.ts";
 import type { GuestTree } from "./tree.ts";
 
 const LIMIT = 1 << 20;
+const TOTAL_LIMIT = 16 << 20;
 
 /** A configuration file's text, through symlinks; undefined if it is absent or, with a diagnostic, above 1 MiB. */
 export async function readText(tree: GuestTree, path: BytePath, ctx: Context): Promise<string | undefined> {
@@ -17,14 +18,21 @@ export async function readText(tree: GuestTree, path: BytePath, ctx: Context): P
   return bytes && Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("utf8");
 }
 
-/** The texts of those direct children of a directory whose names end as asked, in byte order. */
+/** The texts of those direct children of a directory whose names end as asked, in byte order, up to 16 MiB together. */
 export async function readTexts(tree: GuestTree, directory: BytePath, suffix: string, ctx: Context): Promise<string[]> {
   const texts: string[] = [];
+  let total = 0;
   for (const name of await namesIn(tree, directory)) {
     if (!name.endsWith(suffix)) continue;
     ctx.signal.throwIfAborted();
     const text = await readText(tree, joinPath(directory, name), ctx);
-    if (text !== undefined) texts.push(text);
+    if (text === undefined) continue;
+    total += text.length;
+    if (total > TOTAL_LIMIT) {
+      reportLargeFile(displayPath(directory), total, TOTAL_LIMIT, ctx);
+      break;
+    }
+    texts.push(text);
   }
   return texts;
 }
@@ -65,5 +73,5 @@ export function parseAssignments(text: string): Map<string, string> {
 function unquote(value: string): string {
   if (/^'[^']*'$/.test(value)) return value.slice(1, -1);
   if (/^".*"$/s.test(value) && value.length > 1) return value.slice(1, -1).replace(/\\(["\\$`])/g, "$1");
-  return value.replace(/\s+#.*$/, "").replace(/\\(.)/g, "$1");
+  return value.replace(/(?<!\s)\s+#.*$/, "").replace(/\\(.)/g, "$1");
 }

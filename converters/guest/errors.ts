@@ -61,9 +61,9 @@ export function windowsGuest(): UnsupportedError {
   });
 }
 
-/** A configuration file that is too large to be one, and is taken as absent. */
+/** A configuration file that is too large to be one and is taken as absent, or a directory whose other files are. */
 export function reportLargeFile(path: string, size: number, limit: number, ctx: Context): void {
-  const message = `a configuration file of ${size} bytes is not read, the limit is ${limit}`;
+  const message = `configuration of ${size} bytes is not read, the limit is ${limit}`;
   ctx.diagnostic({ code: "GUEST_FILE_TOO_LARGE", severity: "warning", message, where: { path } });
 }
 
@@ -80,6 +80,12 @@ export function reportUnknownArchitecture(assumed: string, ctx: Context): void {
     where: {},
     advice: "name it with --platform",
   });
+}
+
+export function reportCandidates(names: readonly string[], ctx: Context): void {
+  const advice = "make one of them the container's only process with --service NAME";
+  const message = `the image starts the machine's init; its services are ${names.join(", ")}`;
+  ctx.diagnostic({ code: "GUEST_SERVICES_FOUND", severity: "info", message, where: {}, advice });
 }
 
 export function reportMissingUser(service: string, user: string, ctx: Context): void {

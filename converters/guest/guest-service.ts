@@ -7,7 +7,7 @@ import type { Words } from "./words.ts";
 export interface GuestService {
   /** Without `.service`. */
   readonly name: string;
-  readonly manager: "systemd" | "sysvinit" | "openrc";
+  readonly manager: "systemd" | "sysvinit" | "upstart" | "openrc";
   /** Part of nearly every machine of its kind (logging, time, terminals...): never the one that an image is about. */
   readonly stock: boolean;
   /** What runs it in the foreground, if that is known. */

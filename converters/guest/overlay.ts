@@ -46,11 +46,16 @@ export class Overlay {
   }
 
   /** A directory, unless the overlay has one by this path. What the machine has there counts as it is. */
-  directory(path: BytePath, rule: string, original: Entry | undefined, owner = { uid: 0, gid: 0 }): void {
+  directory(
+    path: BytePath,
+    rule: string,
+    original: Entry | undefined,
+    made: Partial<Pick<Entry, "uid" | "gid" | "mode">> = {},
+  ): void {
     if (this.entries.has(path)) return;
     const directory = original?.type === "directory" ? original : undefined;
-    const base = this.#base(path, directory, directory?.mode ?? 0o755);
-    const { uid, gid } = directory ?? owner;
+    const { uid = 0, gid = 0, mode = 0o755 } = directory ?? made;
+    const base = this.#base(path, directory, mode);
     const entry = { ...base, uid, gid, type: "directory", xattrs: directory?.xattrs ?? NO_XATTRS } as const;
     this.#put({ entry, rule, added: original === undefined });
   }

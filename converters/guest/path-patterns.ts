@@ -4,7 +4,7 @@ const NONE = Number.POSITIVE_INFINITY;
 
 /**
  * An ordered list of path patterns, compiled: literal paths, literal names and `directory/*` are looked up, the rest is one
- * regular expression. Measured: about 1 us for each path with 150 patterns.
+ * regular expression for each directory of the root.
  *
  * A pattern is as rsync's: one that begins with `/` is anchored at the root, any other matches at the end of a path; `*` and
  * `?` stay within a name, `**` crosses directories and between two slashes also stands for none, `[a-z]` is a set,
@@ -62,39 +62,59 @@ function ancestorsOf(segments: readonly string[]): string[][] {
   return ancestors;
 }
 
+interface Alternative {
+  readonly source: string;
+  readonly index: number;
+}
+
+/** Key for the expressions that any path is tried against; those of a directory at the root have its name. */
+const ANYWHERE = "";
+
 class PatternSet {
   readonly #paths = new Map<BytePath, number>();
   readonly #children = new Map<BytePath, number>();
   readonly #names = new Map<BytePath, number>();
-  readonly #alternatives: { readonly source: string; readonly index: number }[] = [];
-  #expression: RegExp | undefined;
+  readonly #alternatives = new Map<string, Alternative[]>();
+  readonly #expressions = new Map<string, RegExp>();
 
   add(segments: readonly string[], anchored: boolean, index: number): void {
     const wild = segments.findIndex((segment) => /[*?[\\]/.test(segment));
     const text = segments.join("/");
     if (wild < 0 && anchored) keepLowest(this.#paths, text, index);
     else if (wild < 0 && segments.length === 1) keepLowest(this.#names, text, index);
-    else if (anchored && wild === segments.length - 1 && segments[wild] === "*") {
+    else if (anchored && wild > 0 && wild === segments.length - 1 && segments[wild] === "*") {
       keepLowest(this.#children, segments.slice(0, -1).join("/"), index);
-    } else this.#alternatives.push({ source: expressionOf(text, anchored), index });
+    } else {
+      const top = anchored && wild > 0 ? (segments[0] ?? ANYWHERE) : ANYWHERE;
+      const alternatives = this.#alternatives.get(top) ?? [];
+      this.#alternatives.set(top, [...alternatives, { source: expressionOf(text, anchored), index }]);
+    }
   }
 
   compile(): void {
-    if (this.#alternatives.length === 0) return;
-    this.#expression = new RegExp(`^(?:${this.#alternatives.map(({ source }) => `(${source})`).join("|")})$`, "s");
+    for (const [top, alternatives] of this.#alternatives) {
+      const sources = alternatives.map(({ source }) => `(${source})`);
+      this.#expressions.set(top, new RegExp(`^(?:${sources.join("|")})$`, "s"));
+    }
   }
 
   first(path: BytePath): number {
-    const literal = Math.min(
+    const slash = path.indexOf("/");
+    return Math.min(
       this.#paths.get(path) ?? NONE,
-      (path === "" ? undefined : this.#children.get(parentPath(path))) ?? NONE,
+      (slash < 0 ? undefined : this.#children.get(parentPath(path))) ?? NONE,
       this.#names.get(baseName(path)) ?? NONE,
+      this.#firstOf(slash < 0 ? ANYWHERE : path.slice(0, slash), path),
+      this.#firstOf(ANYWHERE, path),
     );
+  }
+
+  #firstOf(top: string, path: BytePath): number {
+    const found = this.#expressions.get(top)?.exec(path);
+    if (!found) return NONE;
     // Alternatives are tried in order, so the group that took part is the first pattern that matches.
-    const found = this.#expression?.exec(path);
-    if (!found) return literal;
     const group = found.findIndex((text, index) => index > 0 && text !== undefined);
-    return Math.min(literal, this.#alternatives[group - 1]?.index ?? NONE);
+    return this.#alternatives.get(top)?.[group - 1]?.index ?? NONE;
   }
 }
 

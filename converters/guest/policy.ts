@@ -3,11 +3,11 @@ import type { Entry } from "../../src/bytes/entry.ts";
 import type { Context } from "../../src/context.ts";
 import type { Platform } from "../../src/oci/descriptor.ts";
 import { type Command, type ContainerConfig, chooseCommand, makeConfig } from "./config.ts";
-import { reportMaskedNeed, reportMissingUser, windowsGuest } from "./errors.ts";
+import { reportCandidates, reportMaskedNeed, reportMissingUser, windowsGuest } from "./errors.ts";
 import type { GuestFacts } from "./facts.ts";
 import { type Decision, FilePolicy } from "./file-policy.ts";
 import type { GuestService } from "./guest-service.ts";
-import { findInit, type InitSystem } from "./init-system.ts";
+import { findInit, type InitSystem, initStopSignal } from "./init-system.ts";
 import { makeLabels, pairOf } from "./labels.ts";
 import { isMasked, maskUnits } from "./masks.ts";
 import { checkFilters, type GuestOptions } from "./options.ts";
@@ -74,6 +74,13 @@ export async function compileGuestPolicy(
   const ports = await findPorts(tree, command, services, units, facts, ctx);
   const { overlay, secrets, maskedUnits } = await makeOverlay(tree, command, units, options, ctx);
   if (maskedUnits.length > 0) reportNeeds(services, ctx);
+  const own = candidates(services);
+  if (command.origin === "init" && own.length > 0) {
+    reportCandidates(
+      own.map(({ name }) => name),
+      ctx,
+    );
+  }
   const files = new FilePolicy(options, overlay.entries);
   const hints = {
     asked: options.platform,
@@ -87,12 +94,15 @@ export async function compileGuestPolicy(
     init,
     platform: await findPlatform(tree, hints, ctx),
     services,
-    candidates: candidates(services),
+    candidates: own,
     ports,
-    suggestedVolumes: [...new Set(candidates(services).flatMap(({ data }) => data))].sort(),
+    suggestedVolumes: [...new Set(own.flatMap(({ data }) => data))].sort(),
     maskedUnits,
     command,
-    config: { ...makeConfig(command, init, ports, facts, options), Labels: labels(options.labels ?? []) },
+    config: {
+      ...makeConfig(command, { system: init, stopSignal: await initStopSignal(tree, init) }, ports, facts, options),
+      Labels: labels(options.labels ?? []),
+    },
     annotations: labels((options.annotations ?? []).map((text) => pairOf("--annotation", text).join("="))),
     additions: additionsOf(overlay, files),
     headBytes: (entry) => files.headBytes(entry),

@@ -21,13 +21,13 @@ const READERS: readonly PortReader[] = [
     service: /^nginx$/,
     usual: ["80/tcp"],
     read: async (tree, ctx) => {
-      const texts = await textsOf(tree, ["etc/nginx/nginx.conf", "usr/local/nginx/conf/nginx.conf"], ctx);
+      let texts = await textsOf(tree, ["etc/nginx/nginx.conf", "usr/local/nginx/conf/nginx.conf"], ctx);
       for (const directory of ["conf.d", "sites-enabled", "http.d", "vhosts.d"]) {
-        texts.push(
-          ...(await readTexts(tree, `etc/nginx/${directory}`, directory === "sites-enabled" ? "" : ".conf", ctx)),
+        texts = texts.concat(
+          await readTexts(tree, `etc/nginx/${directory}`, directory === "sites-enabled" ? "" : ".conf", ctx),
         );
       }
-      return texts.flatMap((text) => captures(text, /^(?:.*[{;])?\s*listen\s+([^\s;]+)[^;]*;/));
+      return texts.flatMap((text) => all(text.replace(/#.*/g, ""), /(?<![\w$-])listen\s+([^\s;]+)/g));
     },
   },
   {
@@ -40,9 +40,9 @@ const READERS: readonly PortReader[] = [
         "etc/apache2/listen.conf",
         "etc/httpd/conf/httpd.conf",
       ];
-      const texts = await textsOf(tree, files, ctx);
+      let texts = await textsOf(tree, files, ctx);
       for (const directory of ["etc/httpd/conf.d", "etc/apache2/conf.d", "etc/apache2/sites-enabled"]) {
-        texts.push(...(await readTexts(tree, directory, ".conf", ctx)));
+        texts = texts.concat(await readTexts(tree, directory, ".conf", ctx));
       }
       return texts.flatMap((text) => captures(text, /^\s*Listen\s+(\S+)/i));
     },
@@ -51,8 +51,8 @@ const READERS: readonly PortReader[] = [
     service: /^sshd?$/,
     usual: ["22/tcp"],
     read: async (tree, ctx) => {
-      const texts = await textsOf(tree, ["etc/ssh/sshd_config"], ctx);
-      texts.push(...(await readTexts(tree, "etc/ssh/sshd_config.d", ".conf", ctx)));
+      let texts = await textsOf(tree, ["etc/ssh/sshd_config"], ctx);
+      texts = texts.concat(await readTexts(tree, "etc/ssh/sshd_config.d", ".conf", ctx));
       return texts.flatMap((text) => captures(text, /^\s*Port\s+(\d+)/i));
     },
   },
@@ -73,14 +73,14 @@ const READERS: readonly PortReader[] = [
     service: /^(?:mysqld?|mariadb)(?:@|$)/,
     usual: ["3306/tcp"],
     read: async (tree, ctx) => {
-      const texts = await textsOf(tree, ["etc/my.cnf", "etc/mysql/my.cnf"], ctx);
+      let texts = await textsOf(tree, ["etc/my.cnf", "etc/mysql/my.cnf"], ctx);
       for (const directory of [
         "etc/my.cnf.d",
         "etc/mysql/conf.d",
         "etc/mysql/mysql.conf.d",
         "etc/mysql/mariadb.conf.d",
       ]) {
-        texts.push(...(await readTexts(tree, directory, ".cnf", ctx)));
+        texts = texts.concat(await readTexts(tree, directory, ".cnf", ctx));
       }
       return texts.flatMap((text) => captures(serverSections(text), /^\s*port\s*=\s*(\d+)/));
     },
@@ -103,11 +103,7 @@ const READERS: readonly PortReader[] = [
         [...homes, "opt/tomcat/conf/server.xml", "usr/share/tomcat/conf/server.xml"],
         ctx,
       );
-      return texts.flatMap((text) =>
-        [...text.replace(/<!--[\s\S]*?-->/g, "").matchAll(/<Connector\b[^>]*?\bport="(\d+)"/g)].map(
-          ([, port = ""]) => port,
-        ),
-      );
+      return texts.flatMap((text) => all(withoutComments(text), /<Connector\b[^<>]*?\bport="(\d+)"/g));
     },
   },
   { service: /^mongod$/, usual: ["27017/tcp"], read: async () => [] },
@@ -165,10 +161,20 @@ function captures(text: string, line: RegExp): string[] {
   return meaningfulLines(text).flatMap((each) => line.exec(each)?.[1] ?? []);
 }
 
+function all(text: string, expression: RegExp): string[] {
+  return [...text.matchAll(expression)].map(([, captured = ""]) => captured);
+}
+
+/** Of XML. Not by one expression, which would take the square of the time where comments do not end. */
+function withoutComments(text: string): string {
+  const [before = "", ...others] = text.split("<!--");
+  return before + others.map((part) => part.split("-->").slice(1).join("-->")).join("");
+}
+
 /** The sections of a my.cnf that the server reads. */
 function serverSections(text: string): string {
   return text
-    .split(/^(?=\s*\[)/m)
-    .filter((section) => /^\s*\[(?:mysqld|mariadbd?|server)/.test(section))
+    .split(/^(?=[ \t]*\[)/m)
+    .filter((section) => /^[ \t]*\[(?:mysqld|mariadbd?|server)/.test(section))
     .join("");
 }

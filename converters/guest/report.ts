@@ -7,7 +7,7 @@ import type { Decision } from "./file-policy.ts";
 import type { Rule } from "./rules.ts";
 import type { SecretFinding } from "./secrets.ts";
 
-/** The part of a result that tells what the image does not have: `excluded` and `secrets` of the JSON result. */
+/** The part of a result that tells what the image does not have: `excluded` and `secrets` of the JSON result. Paths are for people. */
 export interface GuestReport {
   readonly excluded: {
     /** Entries of every type, those that were only emptied included. */
@@ -19,7 +19,7 @@ export interface GuestReport {
   /** In tree order. */
   readonly secrets: readonly SecretFinding[];
   /** Entries whose content or type was replaced: "machine-id", "masked-units"... to paths. */
-  readonly replaced: Readonly<Record<string, readonly BytePath[]>>;
+  readonly replaced: Readonly<Record<string, readonly string[]>>;
 }
 
 interface Count {
@@ -84,8 +84,8 @@ export class GuestTally {
         bytes: omissions.reduce((sum, { bytes }) => sum + bytes, 0),
         byRule: Object.fromEntries(omissions.map(({ rule, entries, bytes }) => [rule, { files: entries, bytes }])),
       },
-      secrets: this.#secrets,
-      replaced: Object.fromEntries(this.#replaced),
+      secrets: this.#secrets.map((finding) => ({ ...finding, path: displayPath(finding.path) })),
+      replaced: Object.fromEntries([...this.#replaced].map(([rule, paths]) => [rule, paths.map(displayPath)])),
     };
   }
 

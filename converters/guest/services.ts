@@ -26,9 +26,10 @@ export async function findServices(
     }
     found.push(...(await postgresClusters(tree, found, ctx)));
   } else {
-    const openrc = init === "openrc";
-    const names = openrc ? await openrcNames(tree) : await sysvinitNames(tree, ctx);
-    for (const name of names) found.push(await scriptedService(tree, name, openrc ? "openrc" : "sysvinit", ctx));
+    for (const { name, manager } of await scriptedNames(tree, init, ctx)) {
+      ctx.signal.throwIfAborted();
+      found.push(await scriptedService(tree, name, manager, ctx));
+    }
   }
   return found.sort((a, b) => (a.name < b.name ? -1 : 1));
 }
@@ -56,16 +57,36 @@ async function postgresClusters(
   return await Promise.all(clusters.map((name) => scriptedService(tree, name, "systemd", ctx)));
 }
 
-async function openrcNames(tree: GuestTree): Promise<string[]> {
-  return await namesIn(tree, "etc/runlevels/default");
+async function scriptedNames(
+  tree: GuestTree,
+  init: InitSystem,
+  ctx: Context,
+): Promise<readonly Pick<GuestService, "name" | "manager">[]> {
+  const named = (manager: GuestService["manager"]) => (name: string) => ({ name, manager });
+  if (init === "openrc") return (await namesIn(tree, "etc/runlevels/default")).map(named("openrc"));
+  const jobs = init === "upstart" ? await upstartJobs(tree, ctx) : [];
+  const scripts = (await sysvinitNames(tree, ctx)).filter((name) => !jobs.includes(name));
+  return [...jobs.map(named("upstart")), ...scripts.map(named("sysvinit"))];
 }
 
-/** The S links of the runlevel that /etc/inittab starts, sysvinit's inittab(5); 3 and then 2 where it does not tell. */
+/** The jobs of Upstart's init(5) that start with a runlevel or the network. */
+async function upstartJobs(tree: GuestTree, ctx: Context): Promise<string[]> {
+  const jobs: string[] = [];
+  for (const file of await namesIn(tree, "etc/init")) {
+    const text = file.endsWith(".conf") ? await readText(tree, joinPath("etc/init", file), ctx) : undefined;
+    const start = /^start on ([^\n]*)/m.exec(text ?? "")?.[1] ?? "";
+    if (/runlevel|filesystem|net-device/.test(start) && !/^task$/m.test(text ?? ""))
+      jobs.push(file.slice(0, -".conf".length));
+  }
+  return jobs;
+}
+
+/** The S links of the runlevel that /etc/inittab starts, sysvinit's inittab(5); 3 and then 2 where it does not tell; BusyBox's rcS has them in /etc/init.d. */
 async function sysvinitNames(tree: GuestTree, ctx: Context): Promise<string[]> {
   const inittab = (await readText(tree, "etc/inittab", ctx)) ?? "";
   const level = /^[^#:\n]*:(\d):initdefault:/m.exec(inittab)?.[1];
   for (const runlevel of level === undefined ? ["3", "2"] : [level]) {
-    for (const directory of [`etc/rc${runlevel}.d`, `etc/rc.d/rc${runlevel}.d`]) {
+    for (const directory of [`etc/rc${runlevel}.d`, `etc/rc.d/rc${runlevel}.d`, "etc/init.d"]) {
       const names = (await namesIn(tree, directory)).map((name) => /^S\d\d(.+)$/.exec(name)?.[1]);
       const started = names.filter((name) => name !== undefined);
       if (started.length > 0) return [...new Set(started)];

@@ -43,7 +43,9 @@ export async function systemdService(
     secretVariables,
     workingDirectory: workingDirectoryOf(unit),
     stopSignal: stopSignalOf(unit) ?? knownService(stem)?.stopSignal,
-    runDirectories: [...new Set([...runDirectories, ...(known?.runDirectories ?? [])])].filter((path) => path !== ""),
+    runDirectories: [...new Set([...runDirectories, ...((known ?? knownService(stem))?.runDirectories ?? [])])].filter(
+      (path) => path !== "",
+    ),
     requires: [...unit.words("Unit", "Requires"), ...unit.words("Unit", "BindsTo"), ...unit.words("Unit", "Requisite")],
     data: await existing(tree, dataOf(stem)),
     problems: problemsOf(unit, type, command, secretVariables.length),
@@ -77,12 +79,10 @@ export function expandCommand(line: string, unit: string, environment: ReadonlyM
   const prefix = /^[@\-:+!|]*/.exec(line)?.[0] ?? "";
   const words = systemdWords(line.slice(prefix.length));
   if (words === undefined) return undefined;
-  const expanded: string[] = [];
-  for (const word of words) {
-    const resolved = resolveSpecifiers(word, unit);
-    if (resolved === undefined) return undefined;
-    expanded.push(...(prefix.includes(":") ? [resolved] : expandVariables(resolved, environment)));
-  }
+  const resolved = words.map((word) => resolveSpecifiers(word, unit));
+  if (resolved.includes(undefined)) return undefined;
+  const known = resolved.filter((word) => word !== undefined);
+  const expanded = prefix.includes(":") ? known : known.flatMap((word) => expandVariables(word, environment));
   // With @ the second word is argv[0], which an image cannot set apart from the program.
   if (prefix.includes("@")) expanded.splice(1, 1);
   return expanded.length === 0 ? undefined : expanded;

@@ -40,12 +40,12 @@ export class SystemdUnits {
 
   static async open(tree: GuestTree, ctx: Context): Promise<SystemdUnits> {
     const directories: BytePath[] = [];
-    const listed: Entry[] = [];
+    let listed: readonly Entry[] = [];
     for (const path of DIRECTORIES) {
       const directory = await tree.follow(path);
       if (directory?.type !== "directory" || directories.includes(directory.path)) continue;
       directories.push(directory.path);
-      listed.push(...(await tree.list(directory.path)));
+      listed = listed.concat(await tree.list(directory.path));
     }
     return new SystemdUnits(tree, ctx, directories, listed);
   }
@@ -99,11 +99,11 @@ export class SystemdUnits {
     if (entry === undefined || this.masked(name)) return undefined;
     const text = await readText(this.#tree, entry.path, this.#ctx);
     if (text === undefined) return undefined;
-    const texts = [text];
+    let texts = [text];
     for (const directory of [...this.#directories].reverse()) {
       for (const unit of new Set([template, name])) {
         const dropIns = joinPath(directory, `${unit}.d`);
-        if (this.#folders.has(dropIns)) texts.push(...(await readTexts(this.#tree, dropIns, ".conf", this.#ctx)));
+        if (this.#folders.has(dropIns)) texts = texts.concat(await readTexts(this.#tree, dropIns, ".conf", this.#ctx));
       }
     }
     return new SystemdUnit(name, entry.path, texts);

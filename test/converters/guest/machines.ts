@@ -106,6 +106,20 @@ export const CENTOS: MemoryFiles = {
   "var/run/httpd/httpd.pid": "1",
 };
 
+/** Ubuntu 14.04 with MySQL under Upstart. */
+export const UPSTART: MemoryFiles = {
+  "etc/init.d/rc": "#!/bin/sh\n",
+  "etc/init/mysql.conf": "description mysql\nstart on runlevel [2345]\nrespawn\nexec /usr/sbin/mysqld\n",
+  "etc/init/rc.conf": "start on runlevel [0123456]\ntask\nexec /etc/init.d/rc\n",
+  "etc/init/tty1.conf": "start on stopped rc\nexec /sbin/getty\n",
+  "etc/lsb-release": "DISTRIB_ID=Ubuntu\nDISTRIB_RELEASE=14.04\n",
+  "etc/rc2.d/S20rsync": "-> ../init.d/rsync",
+  "etc/rc2.d/S99rc.local": "-> ../init.d/rc.local",
+  "sbin/init": AMD64,
+  "usr/sbin/mysqld": AMD64,
+  "var/lib/mysql/": "",
+};
+
 /** Alpine with an application under OpenRC. */
 export const ALPINE: MemoryFiles = {
   "bin/busybox": { bytes: elf(183), mode: 0o755 },

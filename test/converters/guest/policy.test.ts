@@ -5,7 +5,7 @@ import { compileGuestPolicy, type GuestPolicy } from "../../../converters/guest/
 import type { GuestTree } from "../../../converters/guest/tree.ts";
 import { createContext, type Diagnostic } from "../../../src/context.ts";
 import { type MemoryFiles, memoryTree } from "../../support/memory-tree.ts";
-import { ALPINE, CENTOS, DEBIAN, STATIC } from "./machines.ts";
+import { ALPINE, CENTOS, DEBIAN, STATIC, UPSTART } from "./machines.ts";
 
 interface Image {
   readonly policy: GuestPolicy;
@@ -182,6 +182,17 @@ describe("a Debian machine", () => {
     const { files, policy } = await image(DEBIAN, { service: "ssh" });
     expect(policy.config.Cmd).toEqual(["/usr/sbin/sshd", "-D"]);
     expect(files["run/sshd"]).toBe("directory");
+    const tmpfiles =
+      "# /run of x\nd /run/nginx 2750 www-data adm -\nd /run/systemd/x 0755 root root\nf /run/file\nd /run/../etc 0755\n";
+    const directed = await image(
+      { ...DEBIAN, "usr/lib/tmpfiles.d/nginx.conf": tmpfiles, "etc/group": "adm:x:4:\n" },
+      { service: "ssh" },
+    );
+    const added = directed.policy.additions.filter(({ rule }) => rule === "run-directories");
+    expect(added.map(({ entry: { path, mode, uid, gid } }) => [path, mode, uid, gid])).toEqual([
+      ["run/nginx", 0o2750, 33, 4],
+      ["run/sshd", 0o755, 0, 0],
+    ]);
     const there = await image(
       { ...DEBIAN, "run/sshd/": { mode: 0o700 } },
       { service: "ssh", filters: [{ action: "include", pattern: "/run" }] },
@@ -239,13 +250,32 @@ describe("other machines", () => {
     expect(service.files).toHaveProperty(["var/run/httpd"]);
   });
 
+  it("Ubuntu 14.04: Upstart jobs and old scripts", async () => {
+    const { policy, diagnostics } = await image(UPSTART);
+    expect(policy.init).toBe("upstart");
+    expect(policy.config).toMatchObject({
+      Cmd: ["/sbin/init"],
+      StopSignal: "SIGINT",
+      ExposedPorts: { "3306/tcp": {} },
+    });
+    expect(policy.services.map(({ name, manager, stock }) => [name, manager, stock])).toEqual([
+      ["mysql", "upstart", false],
+      ["rc.local", "sysvinit", true],
+      ["rsync", "sysvinit", false],
+    ]);
+    expect(policy.suggestedVolumes).toEqual(["/var/lib/mysql"]);
+    expect(diagnostics).toContainEqual(expect.objectContaining({ code: "GUEST_SERVICES_FOUND", severity: "info" }));
+    const mysql = await image(UPSTART, { service: "mysql" });
+    expect(mysql.policy.config.Cmd).toEqual(["/usr/sbin/mysqld", "--user=mysql"]);
+  });
+
   it("Alpine: OpenRC scripts that only set variables tell the command", async () => {
     const { policy } = await image(ALPINE, { service: "auto" });
     expect(policy.osRelease).toMatchObject({ id: "alpine", version: "3.19.1", family: "alpine" });
     expect(policy.init).toBe("openrc");
     expect(policy.platform).toEqual({ os: "linux", architecture: "arm64", variant: "v8" });
     expect(policy.config.Cmd).toEqual(["/usr/bin/app", "--port", "9090", "--quiet"]);
-    expect((await image(ALPINE)).policy.config.Cmd).toEqual(["/sbin/init"]);
+    expect((await image(ALPINE)).policy.config).toMatchObject({ Cmd: ["/sbin/init"], StopSignal: "SIGUSR2" });
   });
 
   it("no init: a shell", async () => {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { parseAssignments } from "../../../converters/guest/configuration.ts";
 import { findInit } from "../../../converters/guest/init-system.ts";
 import { compileGuestPolicy } from "../../../converters/guest/policy.ts";
 import { parsePort, servicePorts, socketPorts } from "../../../converters/guest/ports.ts";
@@ -219,7 +220,10 @@ describe("ports", () => {
   it.each<[string, MemoryFiles, readonly string[]]>([
     [
       "nginx",
-      { "etc/nginx/conf.d/a.conf": "server { listen 8080; }\nserver {\n\tlisten unix:/run/x;\n\tlisten *:81 udp;\n}" },
+      {
+        "etc/nginx/conf.d/a.conf":
+          "server { listen 8080; listen 127.0.0.1:8082; } # listen 2;\nserver {\n\tlisten unix:/run/x;\n\tlisten *:81 udp;\n}",
+      },
       ["81/tcp", "8080/tcp"],
     ],
     ["nginx", {}, ["80/tcp"]],
@@ -256,6 +260,22 @@ describe("ports", () => {
     ["unknown", {}, []],
   ])("of %s %#", async (name, files, ports) => {
     expect(await servicePorts(memoryTree(files), { name }, CTX)).toEqual(ports);
+  });
+
+  it("in time that grows with the text, whatever it is", async () => {
+    const texts = [
+      "listen 1 ".repeat(100_000),
+      '<Connector port="x" '.repeat(50_000),
+      "<!--".repeat(200_000),
+      "\n".repeat(900_000),
+      `A=1${" ".repeat(900_000)}b`,
+    ];
+    for (const text of texts) {
+      const files = ["etc/nginx/nginx.conf", "etc/tomcat9/server.xml", "etc/my.cnf", "etc/os-release"];
+      const tree = memoryTree(Object.fromEntries(files.map((path) => [path, text])));
+      for (const name of ["nginx", "tomcat9", "mysql"]) await servicePorts(tree, { name }, CTX);
+      parseAssignments(text);
+    }
   });
 
   it("of socket units that are enabled", async () => {
