@@ -3,8 +3,6 @@ import { Catalog, type CatalogEntry } from "../catalog.ts";
 import { UnsupportedError } from "../errors.ts";
 import { type RecognisedKind, type Signature, signatures } from "./signatures.ts";
 
-export type { RecognisedKind } from "./signatures.ts";
-
 /** Something that transload has a name for, but no reader. */
 export interface Recognised {
   /** As blkid calls it, in lower case, with the version where that matters: "luks2", "reiserfs". */
