@@ -3,10 +3,12 @@ import { gzipSync } from "node:zlib";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { encodeTarHeader, paddingOf, type TarHeaderFields } from "../../src/archive/tar-encode.ts";
+import type { Entry } from "../../src/bytes/entry.ts";
 import { createContext, DEFAULT_LIMITS, type Diagnostic } from "../../src/context.ts";
 import { ConverterError } from "../../src/errors.ts";
 import { type LayerItem, readLayer } from "../../src/oci/layer-reader.ts";
 import { type Finding, LayerRules } from "../../src/oci/layer-rules.ts";
+import { LayerWriter } from "../../src/oci/layer-writer.ts";
 import { MEDIA_TYPES } from "../../src/oci/media-types.ts";
 import { describeWith } from "../support/needs.ts";
 import { inPieces, readItems } from "./layer-items.ts";
@@ -223,6 +225,73 @@ describe("a layer", () => {
       { numRuns: 200 },
     );
   });
+});
+
+describe("a layer that we wrote", () => {
+  const name = fc
+    .uint8Array({ minLength: 1, maxLength: 255 })
+    .map((bytes) => Buffer.from(bytes.map((byte) => (byte === 0 || byte === 0x2f ? 0x41 : byte))).toString("latin1"))
+    .filter((text) => !text.startsWith(".wh.") && text !== "." && text !== "..");
+  const attributes = fc.record({
+    mode: fc.integer({ min: 0, max: 0o7777 }),
+    uid: fc.integer({ min: 0, max: 0xffff_fffe }),
+    gid: fc.integer({ min: 0, max: 0xffff_fffe }),
+    mtime: fc.record({
+      seconds: fc.integer({ min: 0, max: 9e9 }),
+      nanoseconds: fc.integer({ min: 0, max: 999_999_999 }),
+    }),
+    xattrs: fc
+      .dictionary(fc.stringMatching(/^user\.[a-z]{1,9}$/), fc.uint8Array({ minLength: 1, maxLength: 99 }))
+      .map((values) => {
+        return new Map(Object.entries(values).sort(([a], [b]) => (a < b ? -1 : 1)));
+      }),
+  });
+  const kind = fc.oneof(
+    fc.uint8Array({ maxLength: 2000 }).map((content) => ({ type: "file", size: content.length, content }) as const),
+    fc.constant({ type: "directory" } as const),
+    name.map((target) => ({ type: "symlink", target }) as const),
+    fc.constant({ type: "fifo" } as const),
+    fc.record({ type: fc.constant("block-device" as const), major: fc.nat(4095), minor: fc.nat(1_048_575) }),
+  );
+  const paths = fc.uniqueArray(name, { minLength: 1, maxLength: 6 });
+
+  it("is read back as it was", async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        paths,
+        fc.array(fc.tuple(attributes, kind), { minLength: 6, maxLength: 6 }),
+        async (names, parts) => {
+          const entries = names.map((path, index) => {
+            const [own, { content, ...what }] = parts[index] as [
+              never,
+              { type: "file"; size: number; content?: Uint8Array },
+            ];
+            return { entry: { path, inode: index + 1, links: 1, ...(own as object), ...what } as Entry, content };
+          });
+          const given = entries.map(({ entry, content }) => (content === undefined ? { entry } : { entry, content }));
+          const ctx = createContext({ limits: { ...DEFAULT_LIMITS, threads: 0 } });
+          const writer = new LayerWriter(given, { kind: "gzip", level: 1 }, ctx);
+          const blob: Uint8Array[] = [];
+          for await (const bytes of writer.bytes()) blob.push(Uint8Array.from(bytes));
+          const items = await readItems(Buffer.concat(blob), { mediaType: writer.mediaType });
+          expect(items.map(({ item }) => (item.kind === "entry" ? plain(item.entry) : item))).toEqual(
+            entries.map(({ entry }) => plain(entry)),
+          );
+          expect(items.map(({ content }) => content.toString("hex"))).toEqual(
+            entries.map(({ content }) => Buffer.from(content ?? []).toString("hex")),
+          );
+        },
+      ),
+      { numRuns: 60 },
+    );
+  });
+
+  /** Attributes on what cannot have them are the writer's to leave out. */
+  function plain(entry: Entry): object {
+    const xattrs = entry.type === "file" || entry.type === "directory" ? entry.xattrs : new Map();
+    const values = [...xattrs].map(([key, value]) => [key, Buffer.from(value).toString("hex")]);
+    return { ...entry, xattrs: values };
+  }
 });
 
 describe("the rules of layers", () => {
