@@ -33,15 +33,19 @@ export class ByteReader {
   }
 
   /** Passes over `length` bytes and answers how many there were. */
-  async skip(length: number): Promise<number> {
-    let done = 0;
-    for await (const piece of this.pieces(length)) done += piece.length;
-    return done;
+  skip(length: number): Awaitable<number> {
+    return length <= this.#chunk.length ? this.#cut(length).length : this.#pass(length);
   }
 
   async close(): Promise<void> {
     this.#chunk = EMPTY;
     await this.#chunks.return?.();
+  }
+
+  async #pass(length: number): Promise<number> {
+    let done = 0;
+    for await (const piece of this.pieces(length)) done += piece.length;
+    return done;
   }
 
   #cut(length: number): Uint8Array {
