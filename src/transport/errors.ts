@@ -12,8 +12,16 @@ import {
 
 const quote = (text: string): string => JSON.stringify(text);
 
+const MOST_LISTED = 20;
+
+/** For an advice, which nobody reads to the end of a thousand names. */
+function listed(names: readonly string[]): string {
+  const more = names.length > MOST_LISTED ? ` and ${names.length - MOST_LISTED} more` : "";
+  return `${names.slice(0, MOST_LISTED).map(quote).join(", ")}${more}`;
+}
+
 export function ambiguous(file: string, names: readonly string[]): UsageError {
-  const known = names.length === 0 ? "none of them has a name" : `they are named ${names.map(quote).join(", ")}`;
+  const known = names.length === 0 ? "none of them has a name" : `they are named ${listed(names)}`;
   return new UsageError("TRANSPORT_AMBIGUOUS", "there is more than one image and none is named in the reference", {
     where: { file },
     advice: `Add the name of one behind a colon: ${known}.`,
@@ -98,7 +106,7 @@ export function outputFailed(cause: unknown, file: string): unknown {
 export function platformMissing(file: string, wanted: string, found: readonly string[]): NotFoundError {
   return new NotFoundError("TRANSPORT_PLATFORM_MISSING", `there is no image for ${wanted}`, {
     where: { file },
-    advice: `There are images for ${found.length === 0 ? "no platform at all" : found.join(", ")}.`,
+    advice: `There are images for ${found.length === 0 ? "no platform at all" : listed(found)}.`,
   });
 }
 
@@ -116,6 +124,6 @@ export function tagExists(file: string, tag: string, digest: string): OutputErro
 export function tagMissing(file: string, tag: string, names: readonly string[]): NotFoundError {
   return new NotFoundError("TRANSPORT_TAG_MISSING", `there is no image named ${quote(tag)}`, {
     where: { file },
-    advice: names.length === 0 ? "No image has a name." : `There are ${names.map(quote).join(", ")}.`,
+    advice: names.length === 0 ? "No image has a name." : `There are ${listed(names)}.`,
   });
 }

@@ -44,8 +44,8 @@ const DEFAULT_DOMAIN = "docker.io";
 
 /** Throws UsageError TRANSPORT_REFERENCE. Without a tag it is `latest`; without a registry, Docker's own is meant. */
 export function parseImageName(text: string): ImageName {
-  const [, first, path = "", tag = "latest"] = NAME.exec(text) ?? [];
-  if (path === "" || text.length > MOST_NAME) throw referenceForm(text, "is not an image name like repository:tag");
+  const [, first, path = "", tag = "latest"] = text.length > MOST_NAME ? [] : (NAME.exec(text) ?? []);
+  if (path === "") throw referenceForm(text, "is not an image name like repository:tag");
   const isDomain = first !== undefined && (/[.:A-Z]/.test(first) || first === "localhost");
   const repository = first === undefined || isDomain ? path : `${first}/${path}`;
   if (first !== undefined && !isDomain && !new RegExp(`^${COMPONENT}$`).test(first)) {
@@ -59,5 +59,5 @@ export function parseImageName(text: string): ImageName {
 
 /** Like `parseImageName`, for text that may be no name at all. */
 export function imageNameIn(text: string): ImageName | undefined {
-  return NAME.test(text) && text.length <= MOST_NAME ? parseImageName(text) : undefined;
+  return text.length <= MOST_NAME && NAME.test(text) ? parseImageName(text) : undefined;
 }
