@@ -262,6 +262,35 @@ describe("ext4 errors", () => {
     }
   });
 
+  it("finds the journal by the superblock where its inode is lost", async () => {
+    const bytes = image("fast-commit");
+    const journalInode = bytes.readUInt32LE(DESCRIPTORS + 8) * 1024 + 7 * INODE_SIZE;
+    bytes.fill(0, journalInode, journalInode + INODE_SIZE);
+    const { fileSystem, diagnostics } = await open(new MemorySource(bytes));
+    const truth = fixture("ext4", "fast-commit", "expected.ndjson");
+    expect(await differences(fileSystem, truth, { ignore: ["mtimeNs"] })).toEqual([]);
+    expect(diagnostics.map((diagnostic) => diagnostic.code)).toEqual(["EXT_JOURNAL_REPLAYED"]);
+  });
+
+  it("stops where more is logged than may be held in memory", async () => {
+    const diagnostics: Diagnostic[] = [];
+    const { limits } = createContext();
+    const ctx = createContext({
+      limits: { ...limits, tableBytes: 256 },
+      diagnostic: (found) => diagnostics.push(found),
+    });
+    await format.open(new MemorySource(image("fast-commit")), ctx);
+    expect(diagnostics.map((diagnostic) => diagnostic.code)).toEqual(["EXT_JOURNAL"]);
+  });
+
+  it("stops when it is told to", async () => {
+    const controller = new AbortController();
+    const ctx = createContext({ signal: controller.signal });
+    const fileSystem = await format.open(new MemorySource(image("small")), ctx);
+    controller.abort();
+    await expect(list(fileSystem)).rejects.toThrow("aborted");
+  });
+
   it("keeps to the transactions before a damaged one", async () => {
     const bytes = image("fast-commit");
     const { fileSystem: before } = await open(new MemorySource(image("fast-commit")));

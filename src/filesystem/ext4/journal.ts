@@ -18,7 +18,7 @@ import {
 } from "./journal-structures.ts";
 
 const KNOWN_INCOMPAT = Object.values(JOURNAL_INCOMPAT).reduce((all, bit) => all | bit, 0);
-/** What a logged block takes in memory until it is written over, about. */
+/** What a logged or revoked block takes in memory, about. */
 const LOGGED_BYTES = 128;
 
 /** The blocks of a log, in the journal inode of the file system or on a device of their own. */
@@ -132,9 +132,6 @@ export class Journal {
           at = this.#next(at);
         }
         passed += found.length;
-        if ((tags.length + this.#logged.length) * LOGGED_BYTES > this.#tableBytes) {
-          return this.#stop("more blocks are logged than may be held in memory", sequence);
-        }
       } else if (header.blockType === BLOCK_TYPE.REVOKE) {
         const found = revokedBlocks(block, this.#superBlock);
         if (found === undefined) return this.#stop(`a revoke block of transaction ${sequence} is damaged`, sequence);
@@ -146,6 +143,10 @@ export class Journal {
         revoked = [];
         sequence = (sequence + 1) >>> 0;
       } else return sequence;
+      const held = tags.length + revoked.length + this.#logged.length + this.#revoked.size;
+      if (held * LOGGED_BYTES > this.#tableBytes) {
+        return this.#stop("more blocks are logged than may be held in memory", sequence);
+      }
     }
     return sequence;
   }

@@ -28,7 +28,8 @@ interface Found {
 /** The volume as it is after its journal was replayed, in memory. */
 export function* openVolume(source: ByteSource, ctx: Context, others: readonly ByteSource[]): Steps<Volume> {
   const found = yield* findSuperBlock(source, ctx);
-  checkFeatures(found.superBlock, source, ctx);
+  refuseFeatures(found.superBlock, source);
+  warnOfOddities(found.superBlock, source, ctx);
   const volume = new Volume(source, found.superBlock, found.at, ctx);
   if (!found.superBlock.hasIncompat(INCOMPAT.RECOVER)) return volume;
   return yield* replay(volume, found, others);
@@ -75,9 +76,12 @@ function* findBackup(source: ByteSource): Steps<Found | undefined> {
   return undefined;
 }
 
-function checkFeatures(superBlock: SuperBlock, source: ByteSource, ctx: Context): void {
+function refuseFeatures(superBlock: SuperBlock, source: ByteSource): void {
   const refused = superBlock.featureIncompat & (REFUSED | ~KNOWN_INCOMPAT);
   if (refused !== 0) throw featureUnsupported(featureNames(refused, INCOMPAT), source.name);
+}
+
+function warnOfOddities(superBlock: SuperBlock, source: ByteSource, ctx: Context): void {
   const unknown = superBlock.featureRoCompat & ~KNOWN_RO_COMPAT;
   if (unknown !== 0) {
     const names = featureNames(unknown, RO_COMPAT).join(", ");
@@ -106,6 +110,7 @@ function* replay(volume: Volume, found: Found, others: readonly ByteSource[]): S
     found.at * volume.blockSize + (found.at === 0 ? SuperBlock.OFFSET : 0),
   );
   superBlock.check(source.name, SuperBlock.OFFSET);
+  refuseFeatures(superBlock, source);
   if (superBlock.blockSize !== volume.blockSize)
     throw superBlockDamaged("the log changes the block size", source.name, 0);
   const after = new Volume(patched, superBlock, found.at, ctx);
