@@ -121,17 +121,22 @@ describe("a guest tree", () => {
     expect(() => tree.content({ ...entry, inode: 200 * 2 ** 44 })).toThrow("not of this tree");
   });
 
-  it("costs microseconds for an entry", async () => {
-    const nodes: Record<BytePath, Node> = {};
+  it("costs little beside the walk of the file systems themselves", async () => {
+    const nodes: Record<BytePath, Node> = { mnt: null };
     for (let i = 0; i < 20_000; i++) nodes[`d${i % 100}/f${i}`] = "";
-    const large = new InMemoryFileSystem({ ...nodes, mnt: null });
+    const large = new InMemoryFileSystem(nodes);
     const merged = mountTree([
       { path: "", fileSystem: large },
       { path: "mnt", fileSystem: large },
     ]);
-    const start = performance.now();
-    expect(await walked(merged)).toHaveLength(40_203);
-    expect(performance.now() - start).toBeLessThan(2000);
+    const timed = async (walk: AsyncIterable<Entry>): Promise<number> => {
+      const start = performance.now();
+      for await (const _ of walk);
+      return performance.now() - start;
+    };
+    const alone = await timed(large.walk());
+    // Measured: 2 to 3 times as long for twice the entries.
+    expect(await timed(merged.walk())).toBeLessThan(alone * 20);
   });
 });
 
