@@ -39,9 +39,9 @@ function byTag(places: readonly Place[], tag: string, value: BytePath): Place | 
   return places.find(({ content, volume }) => {
     if (tag === "PARTUUID") return volume?.uuid?.toLowerCase() === lower;
     if (tag === "PARTLABEL") return sameLabel(volume?.label, value);
-    if (content.kind === "member" || content.kind === "volumes") return false;
-    if (tag === "LABEL") return "label" in content && sameLabel(content.label, value);
-    return "uuid" in content && content.uuid?.toLowerCase() === lower;
+    const named = content.kind === "recognised" ? content.recognised : content;
+    if (!("uuid" in named)) return false;
+    return tag === "LABEL" ? sameLabel(named.label, value) : named.uuid?.toLowerCase() === lower;
   });
 }
 

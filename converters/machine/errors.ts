@@ -64,7 +64,7 @@ export function mountSkipped(path: string, device: string, found: string): Diagn
   return {
     code: "MACHINE_MOUNT_UNREADABLE",
     severity: "warning",
-    message: `${device} is left out: it holds ${found}`,
+    message: `${device} is left out, since it cannot be read (${found})`,
     where: { path },
   };
 }
@@ -72,7 +72,7 @@ export function mountSkipped(path: string, device: string, found: string): Diagn
 export function mountUnreadable(path: string, device: string, found: string): UnsupportedError {
   return new UnsupportedError(
     "MACHINE_MOUNT_UNREADABLE",
-    `${device} cannot be read, and the machine keeps files on it: it holds ${found}`,
+    `${device} cannot be read, and the machine keeps files on it (${found})`,
     { where: { path }, advice: OTHER_FORMS },
   );
 }
@@ -112,7 +112,7 @@ export function rootUnknown(spec: string, found: readonly string[]): UsageError 
 }
 
 export function rootUnreadable(device: string, found: string): UnsupportedError {
-  return new UnsupportedError("MACHINE_ROOT_UNREADABLE", `${device} cannot be the root: it holds ${found}`, {
+  return new UnsupportedError("MACHINE_ROOT_UNREADABLE", `${device} cannot be the root (${found})`, {
     advice: OTHER_FORMS,
   });
 }

@@ -2,6 +2,7 @@ import { bytePath } from "../../src/bytes/byte-path.ts";
 import type { Context } from "../../src/context.ts";
 import { type ConverterError, NotFoundError } from "../../src/errors.ts";
 import type { FileSystem } from "../../src/filesystem/file-system.ts";
+import type { Recognised } from "../../src/filesystem/recognised.ts";
 import { mountTree } from "../guest/tree.ts";
 import { findDevice } from "./devices.ts";
 import * as errors from "./errors.ts";
@@ -50,7 +51,7 @@ export async function findRoot(stack: StorageStack, options: RootOptions, ctx: C
   }
   const best = Math.max(...candidates.map(({ rank }) => rank));
   const [root, ...others] = candidates.filter(({ rank }) => rank === best);
-  if (root === undefined) throw noRoot(places);
+  if (root === undefined) throw await noRoot(places);
   if (others.length === 0) return root;
   const title = ({ place, systemName }: Candidate) => describePlace(place) + (systemName ? `, ${systemName}` : "");
   throw errors.rootAmbiguous([root, ...others].map(title), `/dev/${root.place.device}`);
@@ -114,22 +115,34 @@ function placeNamed(stack: StorageStack, spec: string): Place | undefined {
   return whole.content.volumes.find(({ volume }) => volume?.id === partition);
 }
 
-const WINDOWS: ReadonlySet<string> = new Set(["ntfs", "refs", "bitlocker", "ldm"]);
+const OF_WINDOWS: ReadonlySet<string> = new Set(["ntfs", "refs", "bitlocker", "ldm"]);
+/** "Microsoft reserved": every Windows makes one on a GPT disk. */
+const MICROSOFT_RESERVED = "E3C9E316-0B5C-4DB8-817D-F92DF00215AE";
 
 /** The most telling error for a machine without a readable root. */
-function noRoot(places: readonly Place[]): ConverterError {
+async function noRoot(places: readonly Place[]): Promise<ConverterError> {
   const found = places.filter(({ content }) => content.kind !== "volumes").map(describePlace);
-  const recognised = (fits: (type: string) => boolean) =>
-    places.filter(({ content }) => content.kind === "recognised" && fits(content.recognised.type));
-  const encrypted = recognised((type) => type.startsWith("luks"));
-  if (encrypted.length > 0)
+  const encrypted = places.filter(({ content }) => content.kind === "recognised" && isLocked(content.recognised));
+  if (encrypted.length > 0) {
     return errors.rootEncrypted(
       encrypted.map(({ device }) => device),
       found,
     );
-  if (recognised((type) => WINDOWS.has(type)).length > 0) return errors.rootWindows(found);
+  }
   for (const { content } of places) {
     if (content.kind === "damaged" && content.type !== "vfat") return content.error;
   }
+  for (const place of places) if (await isOfWindows(place)) return errors.rootWindows(found);
   return errors.rootMissing(found);
+}
+
+function isLocked({ kind, name }: Recognised): boolean {
+  return kind === "encrypted" && !OF_WINDOWS.has(name);
+}
+
+async function isOfWindows({ volume, content }: Place): Promise<boolean> {
+  if (volume?.type === MICROSOFT_RESERVED) return true;
+  if (content.kind === "recognised") return OF_WINDOWS.has(content.recognised.name);
+  if (content.kind !== "file-system" || content.type !== "vfat") return false;
+  return (await content.fileSystem.lookup("EFI/Microsoft")) !== undefined;
 }

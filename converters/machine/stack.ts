@@ -4,15 +4,12 @@ import type { Context } from "../../src/context.ts";
 import type { VirtualDisk } from "../../src/disk/virtual-disk.ts";
 import { ConverterError } from "../../src/errors.ts";
 import type { FileSystem, FileSystemFormat, FileSystemOptions } from "../../src/filesystem/file-system.ts";
+import { fileSystemFormats } from "../../src/filesystem/index.ts";
+import { type Recognised, recognise } from "../../src/filesystem/recognised.ts";
+import { volumeFormats } from "../../src/volume/index.ts";
 import type { Volume, VolumeFormat, VolumeSystem } from "../../src/volume/volume-system.ts";
 import { hibernated } from "./errors.ts";
 
-export interface Recognised {
-  readonly type: string;
-  readonly title: string;
-  readonly uuid: string | undefined;
-  readonly label: string | undefined;
-}
 /** What a disk or volume holds. */
 export type Content =
   | FileSystemContent
@@ -89,17 +86,17 @@ export function* allPlaces(stack: Pick<StorageStack, "disks" | "groups">): Itera
   for (const group of stack.groups) yield* group.volumes;
 }
 
-/** `ext4 "root"`, `a LUKS volume`, `nothing`: what a person would call it. */
+/** `ext4 "root"`, `LUKS2 encrypted volume`, `nothing`: what a person would call it. */
 export function describeContent(content: Content): string {
   switch (content.kind) {
     case "file-system":
-      return content.label === undefined ? content.type : `${content.type} ${JSON.stringify(content.label)}`;
+      return withLabel(content.type, content.label);
     case "volumes":
       return `a ${content.system.scheme} partition table`;
     case "member":
       return `a part of ${content.scheme}`;
     case "recognised":
-      return content.recognised.title;
+      return withLabel(content.recognised.title, content.recognised.label);
     case "damaged":
       return `${content.type ?? "something"} that cannot be read (${content.error.message})`;
     case "empty":
@@ -107,6 +104,10 @@ export function describeContent(content: Content): string {
     case "unknown":
       return "nothing that is known";
   }
+}
+
+function withLabel(title: string, label: string | undefined): string {
+  return label === undefined || label === "" ? title : `${title} ${JSON.stringify(label)}`;
 }
 
 /** `sda2: ext4 "root"`. */
@@ -121,11 +122,13 @@ export interface StackFormats {
   recognise(source: ByteSource): Promise<Recognised | undefined>;
 }
 
+const FORMATS: StackFormats = { volumes: volumeFormats, fileSystems: fileSystemFormats, recognise };
+
 /** Opens what stands on the disks of one machine, in the order of its controllers. What fails to open stays in the tree with its error. */
 export async function openStack(
   disks: readonly VirtualDisk[],
   ctx: Context,
-  formats: StackFormats,
+  formats: StackFormats = FORMATS,
 ): Promise<StorageStack> {
   const opening = new StackOpening(formats, ctx);
   try {
@@ -140,7 +143,7 @@ export async function openStack(
 type OpenPlace = { -readonly [K in keyof Place]: Place[K] };
 
 /** Partition tables: they take one disk each, and stand only on whole disks. */
-const TABLES: ReadonlySet<string> = new Set(["gpt", "mbr", "apm"]);
+const TABLES: ReadonlySet<string> = new Set(["gpt", "mbr", "apple-partition-map", "bsd-disklabel"]);
 const UNKNOWN: Content = { kind: "unknown" };
 
 class StackOpening {
@@ -273,7 +276,7 @@ class StackOpening {
       const recognised = await this.#formats.recognise(place.source);
       if (recognised !== undefined) place.content = { kind: "recognised", recognised };
       else if (await startsBlank(place.source)) place.content = { kind: "empty" };
-      if (recognised?.type === "hibernation") this.#ctx.diagnostic(hibernated(place.device, place.source.name));
+      if (recognised?.name === "swsuspend") this.#ctx.diagnostic(hibernated(place.device, place.source.name));
     } catch (error) {
       place.content = damaged(undefined, error);
     }

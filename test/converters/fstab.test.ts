@@ -1,6 +1,10 @@
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { findDevice } from "../../converters/machine/devices.ts";
 import { optionValue, parseFstab, reasonToSkip } from "../../converters/machine/fstab.ts";
 import { createContext, type Diagnostic } from "../../src/context.ts";
+
+const EMPTY = { disks: [], groups: [], async [Symbol.asyncDispose]() {} };
 
 function parse(text: string) {
   const diagnostics: Diagnostic[] = [];
@@ -9,6 +13,38 @@ function parse(text: string) {
 }
 
 describe("fstab", () => {
+  it("reads whatever bytes there are", () => {
+    const piece = fc.constantFrom(
+      "UUID=",
+      "/dev/sda1",
+      " ",
+      "\t",
+      "\n",
+      "/",
+      "\\040",
+      '"',
+      ",",
+      "#",
+      "ext4",
+      "\xff",
+      "=",
+      "..",
+    );
+    const text = fc.oneof(
+      fc.string({ unit: "binary-ascii" }),
+      fc.array(piece).map((pieces) => pieces.join("")),
+    );
+    fc.assert(
+      fc.property(text, (text) => {
+        for (const line of parse(text).lines) {
+          reasonToSkip(line);
+          expect(findDevice(EMPTY, line.device)).toBeUndefined();
+          expect(line.path ?? "").not.toMatch(/^\/|\/$|\/\/|(^|\/)\.\.?(\/|$)/);
+        }
+      }),
+    );
+  });
+
   it("reads fields, comments, octal escapes, quotes and missing fields as mount(8) does", () => {
     const { lines, diagnostics } = parse(
       [

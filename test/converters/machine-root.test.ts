@@ -5,6 +5,7 @@ import { findRoot, type RootOptions } from "../../converters/machine/root.ts";
 import type { Content, StorageStack } from "../../converters/machine/stack.ts";
 import { createContext, type Diagnostic } from "../../src/context.ts";
 import { CorruptError } from "../../src/errors.ts";
+import type { Recognised } from "../../src/filesystem/recognised.ts";
 import { InMemoryFileSystem, type Node } from "./in-memory-file-system.ts";
 import { fileSystemContent, type MadeSystem, madeStack } from "./made-stack.ts";
 
@@ -36,9 +37,9 @@ const vfat = (nodes: Record<string, Node> = { "EFI/BOOT/BOOTX64.EFI": "" }, uuid
 const ext4 = (nodes: Record<string, Node>, uuid?: string, label?: string) =>
   new InMemoryFileSystem(nodes, { ...(uuid && { uuid }), ...(label && { label }) });
 const damaged: Content = { kind: "damaged", type: "ext4", error: new CorruptError("EXT_TEST", "broken") };
-const recognised = (type: string, title: string): Content => ({
+const recognised = (name: string, kind: Recognised["kind"], title: string): Content => ({
   kind: "recognised",
-  recognised: { type, title, uuid: undefined, label: undefined },
+  recognised: { name, kind, title, uuid: undefined, label: undefined, advice: "" },
 });
 
 describe("device names", () => {
@@ -171,8 +172,8 @@ describe("the root", () => {
   });
 
   it("is missing with the most telling reason", async () => {
-    const luks = recognised("luks", "a LUKS volume");
-    const ntfs = recognised("ntfs", "an NTFS file system");
+    const luks = recognised("luks2", "encrypted", "LUKS2 encrypted volume");
+    const ntfs = recognised("ntfs", "file-system", "NTFS file system");
     await expect(
       mounted(
         madeStack([
@@ -188,8 +189,15 @@ describe("the root", () => {
     ).rejects.toMatchObject({
       code: "MACHINE_ROOT_ENCRYPTED",
       exitCode: 69,
-      message: 'the files of the machine are encrypted (sda3); found are: sda1: vfat "EFI"; sda3: a LUKS volume',
+      message:
+        'the files of the machine are encrypted (sda3); found are: sda1: vfat "EFI"; sda3: LUKS2 encrypted volume',
     });
+    const reserved = { scheme: "gpt", volumes: [{ id: "2", type: "E3C9E316-0B5C-4DB8-817D-F92DF00215AE" }] };
+    for (const disk of [reserved, vfat({ "EFI/Microsoft/Boot/BCD": "" })]) {
+      await expect(mounted(madeStack([disk]))).rejects.toMatchObject({ code: "MACHINE_ROOT_WINDOWS" });
+    }
+    const bitlocker = recognised("bitlocker", "encrypted", "BitLocker encrypted volume");
+    await expect(mounted(madeStack([bitlocker]))).rejects.toMatchObject({ code: "MACHINE_ROOT_WINDOWS" });
     await expect(mounted(madeStack([ntfs, vfat()]))).rejects.toMatchObject({
       code: "MACHINE_ROOT_WINDOWS",
       exitCode: 69,
@@ -243,7 +251,7 @@ describe("mounts", () => {
   });
 
   it("throw for a volume that is needed and cannot be read, and go on without one that is not", async () => {
-    const luks = recognised("luks", "a LUKS volume");
+    const luks = recognised("luks2", "encrypted", "LUKS2 encrypted volume");
     const on = (line: string, content: Content) => mounted(madeStack([ext4(system(line)), content]));
     await expect(on("/dev/sdb /var ext4", damaged)).rejects.toMatchObject({ code: "EXT_TEST" });
     await expect(on("/dev/sdb /var ext4", luks)).rejects.toMatchObject({
