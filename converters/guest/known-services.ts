@@ -77,7 +77,7 @@ const KNOWN: readonly KnownService[] = [
   {
     name: /^haproxy$/,
     programs: ["/usr/sbin/haproxy"],
-    arguments: ["-W", "-f", "CONFIG"],
+    arguments: ["-W", "-db", "-f", "CONFIG"],
     configs: ["/etc/haproxy/haproxy.cfg"],
     stopSignal: "SIGUSR1",
     runDirectories: ["haproxy"],

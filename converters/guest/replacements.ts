@@ -101,8 +101,7 @@ async function temporaryDirectories(tree: GuestTree, ctx: Context): Promise<Temp
       for (const line of meaningfulLines(text)) {
         const [type = "", path = "", mode = "", user = "", group = ""] = line.split(/\s+/);
         const name = /^(?:\/var)?\/run\/([^%*?[]+)$/.exec(path)?.[1];
-        if (!/^[dD][!-]*$/.test(type) || name === undefined || /^(?:systemd|log|lock|user)(?:\/|$)/.test(name))
-          continue;
+        if (!/^[dD][!-]*$/.test(type) || name === undefined || /^(?:systemd|log|user)(?:\/|$)/.test(name)) continue;
         found.push({ name, mode: /^0?[0-7]{3,4}$/.test(mode) ? Number.parseInt(mode, 8) : undefined, user, group });
       }
     }

@@ -5,7 +5,7 @@ import type { Omission } from "../converter.ts";
 import { LOSSES, type Loss } from "./carriage.ts";
 import type { Decision } from "./file-policy.ts";
 import type { Rule } from "./rules.ts";
-import type { SecretFinding } from "./secrets.ts";
+import type { SecretFinding, SecretKind } from "./secrets.ts";
 
 /** The part of a result that tells what the image does not have: `excluded` and `secrets` of the JSON result. Paths are for people. */
 export interface GuestReport {
@@ -100,10 +100,22 @@ export class GuestTally {
       const message = `left out because ${rule.reason}: ${listed(entries, first)}`;
       ctx.diagnostic({ code: rule.warning, severity: "warning", message, where: {} });
     }
+    this.#diagnoseSecrets(ctx);
+  }
+
+  #diagnoseSecrets(ctx: Pick<Context, "diagnostic">): void {
     const kept = this.#secrets.filter(({ action }) => action === "kept").map(({ path }) => path);
-    if (kept.length === 0) return;
-    const message = `the image holds secrets of the machine: ${listed(kept.length, kept.slice(0, SHOWN))}`;
-    ctx.diagnostic({ code: "GUEST_SECRETS_KEPT", severity: "warning", message, where: {}, advice: ADVICE });
+    if (kept.length > 0) {
+      const message = `the image holds secrets of the machine: ${listed(kept.length, kept.slice(0, SHOWN))}`;
+      ctx.diagnostic({ code: "GUEST_SECRETS_KEPT", severity: "warning", message, where: {}, advice: KEPT_ADVICE });
+    }
+    const keys = this.#secrets
+      .filter(({ action, kind }) => action === "removed" && SERVER_KEYS.has(kind))
+      .map(({ path }) => path);
+    if (keys.length > 0) {
+      const message = `a service that reads one of these keys does not start without it: ${listed(keys.length, keys.slice(0, SHOWN))}`;
+      ctx.diagnostic({ code: "GUEST_KEYS_LEFT_OUT", severity: "warning", message, where: {}, advice: KEYS_ADVICE });
+    }
   }
 
   #count(rule: Count["rule"], entry: Entry): void {
@@ -127,8 +139,12 @@ export class GuestTally {
   }
 }
 
-const ADVICE =
+const KEPT_ADVICE =
   "publish the image only where these may be read, or leave them out with --exclude; --lock-passwords locks the accounts";
+
+const KEYS_ADVICE = "mount keys into the container, or keep one with --include /ITS/PATH";
+/** Kinds that servers read when they start. */
+const SERVER_KEYS: ReadonlySet<SecretKind> = new Set(["private-key", "ssh-host-key", "keytab"]);
 
 function listed(entries: number, first: readonly BytePath[]): string {
   const names = first.map((path) => JSON.stringify(displayPath(path))).join(", ");

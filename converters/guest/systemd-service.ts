@@ -100,7 +100,7 @@ function expandVariables(word: string, environment: ReadonlyMap<string, string>)
 
 /** Words that only make sense under systemd, or that send a program into the background. */
 const REPLACED_WORDS: ReadonlyMap<string, ReadonlyMap<string, Words>> = new Map([
-  ["haproxy", new Map([["-Ws", ["-W"]]])],
+  ["haproxy", new Map([["-Ws", ["-W", "-db"]]])],
   [
     "gunicorn",
     new Map([

@@ -137,7 +137,9 @@ describe("a Debian machine", () => {
   });
 
   it("tells each secret, and what became of it", async () => {
-    const { report } = await image(DEBIAN);
+    const { report, diagnostics } = await image(DEBIAN);
+    const keys = diagnostics.find(({ code }) => code === "GUEST_KEYS_LEFT_OUT");
+    expect(keys?.message).toMatch(/: "etc\/ssh\/ssh_host_rsa_key", "opt\/app\/deploy\.key"$/);
     expect(report.secrets).toEqual([
       { path: "etc/shadow", kind: "password-hash", action: "kept" },
       { path: "etc/ssh/ssh_host_rsa_key", kind: "ssh-host-key", action: "removed" },
@@ -183,13 +185,14 @@ describe("a Debian machine", () => {
     expect(policy.config.Cmd).toEqual(["/usr/sbin/sshd", "-D"]);
     expect(files["run/sshd"]).toBe("directory");
     const tmpfiles =
-      "# /run of x\nd /run/nginx 2750 www-data adm -\nd /run/systemd/x 0755 root root\nf /run/file\nd /run/../etc 0755\n";
+      "# /run of x\nd /run/nginx 2750 www-data adm -\nd /run/lock 0755\nd /run/systemd/x 0755 root root\nf /run/file\nd /run/../etc 0755\n";
     const directed = await image(
       { ...DEBIAN, "usr/lib/tmpfiles.d/nginx.conf": tmpfiles, "etc/group": "adm:x:4:\n" },
       { service: "ssh" },
     );
     const added = directed.policy.additions.filter(({ rule }) => rule === "run-directories");
     expect(added.map(({ entry: { path, mode, uid, gid } }) => [path, mode, uid, gid])).toEqual([
+      ["run/lock", 0o755, 0, 0],
       ["run/nginx", 0o2750, 33, 4],
       ["run/sshd", 0o755, 0, 0],
     ]);

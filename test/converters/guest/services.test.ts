@@ -99,7 +99,7 @@ ExecStart=-/usr/bin/shop --unit %n \\
     [
       "haproxy.service",
       'Environment="CONFIG=/etc/haproxy/haproxy.cfg"\nExecStart=/usr/sbin/haproxy -Ws -f $CONFIG\nType=notify',
-      ["/usr/sbin/haproxy", "-W", "-f", "/etc/haproxy/haproxy.cfg"],
+      ["/usr/sbin/haproxy", "-W", "-db", "-f", "/etc/haproxy/haproxy.cfg"],
       {},
     ],
     [
