@@ -9,7 +9,7 @@ export interface KnownService {
   readonly name: RegExp;
   /** The first of these that exists is run. */
   readonly programs: readonly string[];
-  /** Arguments; `CONFIG` stands for the first of `configs` that exists. */
+  /** Arguments; `CONFIG` stands for the first of `configs` that exists; where none does this is not the way. */
   readonly arguments: Words;
   readonly configs?: readonly string[];
   readonly user?: string;
@@ -28,8 +28,18 @@ const KNOWN: readonly KnownService[] = [
     stopSignal: "SIGQUIT",
   },
   {
+    // Debian's apache2ctl stays between, and does not pass signals on.
+    name: /^apache2$/,
+    programs: ["/bin/sh"],
+    arguments: ["-c", ". /etc/apache2/envvars && exec /usr/sbin/apache2 -D FOREGROUND"],
+    configs: ["/etc/apache2/envvars"],
+    stopSignal: "SIGWINCH",
+    runDirectories: ["apache2", "lock/apache2"],
+    data: ["/var/www"],
+  },
+  {
     name: /^(?:apache2|httpd)$/,
-    programs: ["/usr/sbin/apache2ctl", "/usr/sbin/httpd", "/usr/sbin/apachectl"],
+    programs: ["/usr/sbin/httpd", "/usr/sbin/httpd-prefork", "/usr/sbin/apache2"],
     arguments: ["-D", "FOREGROUND"],
     stopSignal: "SIGWINCH",
     runDirectories: ["apache2", "httpd"],
@@ -133,18 +143,17 @@ export async function foregroundCommand(
   ctx: Context,
 ): Promise<ForegroundCommand | undefined> {
   if (/^postgresql/.test(name)) return await postgres(tree, name);
-  const known = knownService(name);
-  if (known === undefined) return undefined;
-  ctx.signal.throwIfAborted();
-  const program = await firstFile(tree, known.programs);
-  if (program === undefined) return undefined;
-  const config = await firstFile(tree, known.configs ?? []);
-  if (known.configs !== undefined && config === undefined) return undefined;
-  const words = [
-    program,
-    ...known.arguments.map((word) => (word === "CONFIG" && config !== undefined ? config : word)),
-  ];
-  return { words, runDirectories: known.runDirectories ?? [], ...(known.user !== undefined && { user: known.user }) };
+  for (const known of KNOWN) {
+    if (!known.name.test(name)) continue;
+    ctx.signal.throwIfAborted();
+    const program = await firstFile(tree, known.programs);
+    const config = await firstFile(tree, known.configs ?? []);
+    if (program === undefined || (known.configs !== undefined && config === undefined)) continue;
+    const words = [program, ...known.arguments.map((word) => (word === "CONFIG" ? (config ?? word) : word))];
+    const { runDirectories = [], user } = known;
+    return { words, runDirectories, ...(user !== undefined && { user }) };
+  }
+  return undefined;
 }
 
 export const POSTGRES_DATA = ["/var/lib/postgresql", "/var/lib/pgsql"];

@@ -111,8 +111,14 @@ ExecStart=-/usr/bin/shop --unit %n \\
     [
       "apache2.service",
       "Type=forking\nExecStart=/usr/sbin/apachectl start",
-      ["/usr/sbin/apache2ctl", "-D", "FOREGROUND"],
-      { "usr/sbin/apache2ctl": "#!" },
+      ["/bin/sh", "-c", ". /etc/apache2/envvars && exec /usr/sbin/apache2 -D FOREGROUND"],
+      { "etc/apache2/envvars": "", "usr/sbin/apache2": "" },
+    ],
+    [
+      "apache2.service",
+      "Type=forking\nExecStart=/usr/sbin/start_apache2 start",
+      ["/usr/sbin/httpd-prefork", "-D", "FOREGROUND"],
+      { "usr/sbin/httpd-prefork": "" },
     ],
     [
       "redis-server.service",
