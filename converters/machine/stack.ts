@@ -47,7 +47,7 @@ export interface FileSystemContent {
 }
 
 /** Known by name, with nothing to read in it (swap) or nothing that transload reads (encrypted, NTFS...). */
-export interface RecognisedContent {
+interface RecognisedContent {
   readonly kind: "recognised";
   readonly recognised: Recognised;
 }

@@ -5,7 +5,7 @@ import type { FileSystem, FileSystemOptions } from "../../src/filesystem/file-sy
 import type { Volume, VolumeSystem } from "../../src/volume/volume-system.ts";
 
 /** One partition or logical volume of a stack that a test makes up. */
-export interface MadeVolume {
+interface MadeVolume {
   readonly id: string;
   readonly type?: string;
   readonly uuid?: string;
