@@ -67,7 +67,7 @@ export class ByteReader {
   /** Copies, so that a length that was never meant is paid for only as far as the stream really goes. */
   async #gather(length: number): Promise<Uint8Array> {
     const parts: Uint8Array[] = [];
-    for await (const piece of this.pieces(length)) parts.push(Uint8Array.from(piece));
+    for await (const piece of this.pieces(length)) parts.push(new Uint8Array(piece));
     return Buffer.concat(parts);
   }
 }

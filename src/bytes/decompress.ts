@@ -63,7 +63,7 @@ async function* unzstd(content: AsyncIterable<Uint8Array>, name: string): AsyncG
   const reader = new ByteReader(content);
   try {
     for (;;) {
-      const magic = Uint8Array.from(await reader.take(4));
+      const magic = new Uint8Array(await reader.take(4));
       if (magic.length === 0) return;
       const number = magic.length < 4 ? 0 : littleEndian(magic);
       if (isSkippable(number)) await skipFrame(reader, name);
@@ -119,7 +119,7 @@ async function* decodeFrame(pieces: AsyncIterable<Uint8Array>, name: string): As
 async function exactly(reader: ByteReader, length: number, name: string): Promise<Uint8Array> {
   const bytes = await reader.take(length);
   if (bytes.length < length) throw damaged(name);
-  return Uint8Array.from(bytes);
+  return new Uint8Array(bytes);
 }
 
 async function skipFrame(reader: ByteReader, name: string): Promise<void> {

@@ -31,7 +31,7 @@ export async function readFileOf(files: LayoutFiles, path: string, limit: number
   const file = await files.open(path);
   if (file === undefined) return undefined;
   await using source = file;
-  return Uint8Array.from(await readAll(source, limit));
+  return new Uint8Array(await readAll(source, limit));
 }
 
 export class DirectoryFiles implements LayoutFiles {

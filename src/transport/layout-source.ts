@@ -84,7 +84,7 @@ export class LayoutSource implements ImageSource {
   async manifest(digest?: Digest): Promise<ManifestBytes> {
     const wanted = digest ?? this.#root.digest;
     await using file = await this.#open(wanted);
-    const bytes = Uint8Array.from(await readAll(file, DOCUMENT_LIMIT));
+    const bytes = new Uint8Array(await readAll(file, DOCUMENT_LIMIT));
     if (wanted === this.#root.digest) {
       verifyBytes(bytes, this.#root, file.name);
       return { descriptor: this.#root, bytes };

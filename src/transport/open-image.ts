@@ -62,6 +62,6 @@ function choose(index: ImageIndex, wanted: Platform | undefined, file: string): 
 export async function smallBlob(source: ImageSource, descriptor: Descriptor): Promise<Uint8Array> {
   if (descriptor.size > DOCUMENT_LIMIT) throw documentTooLarge(descriptor.digest, descriptor.size, DOCUMENT_LIMIT);
   const parts: Uint8Array[] = [];
-  for await (const bytes of source.blob(descriptor)) parts.push(Uint8Array.from(bytes));
+  for await (const bytes of source.blob(descriptor)) parts.push(new Uint8Array(bytes));
   return Buffer.concat(parts);
 }
