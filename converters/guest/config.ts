@@ -1,3 +1,4 @@
+import type { Execution } from "../../src/oci/image-config.ts";
 import { insidePath } from "./configuration.ts";
 import { badOption, noCommand, serviceNotFound, serviceNotSingle, serviceWithoutCommand } from "./errors.ts";
 import type { GuestFacts } from "./facts.ts";
@@ -9,19 +10,6 @@ import { type Port, parsePort, sortPorts } from "./ports.ts";
 import { candidates } from "./services.ts";
 import type { GuestTree } from "./tree.ts";
 import { commandWords, type Words } from "./words.ts";
-
-/** The `config` object of an OCI image configuration; what would be empty is absent. */
-export interface ContainerConfig {
-  readonly User?: string;
-  readonly ExposedPorts?: Readonly<Record<Port, Record<string, never>>>;
-  readonly Env?: readonly string[];
-  readonly Entrypoint?: Words;
-  readonly Cmd?: Words;
-  readonly Volumes?: Readonly<Record<string, Record<string, never>>>;
-  readonly WorkingDir?: string;
-  readonly Labels?: Readonly<Record<string, string>>;
-  readonly StopSignal?: string;
-}
 
 /** What a container of the image starts, and where that comes from. */
 export interface Command {
@@ -86,7 +74,7 @@ export function makeConfig(
   ports: readonly Port[],
   facts: Pick<GuestFacts, "properties">,
   options: GuestOptions,
-): ContainerConfig {
+): Execution {
   const { service } = command;
   const starts = command.origin === "init" ? init : undefined;
   const user = options.user ?? property(facts, "user") ?? service?.user;
@@ -97,18 +85,18 @@ export function makeConfig(
   const exposed = asked === undefined ? ports : asked.map((text) => exposedPort(text));
   const volumes = (options.volumes ?? []).map((path) => volume(path));
   return {
-    ...(user !== undefined && { User: user }),
-    ...(exposed.length > 0 && { ExposedPorts: asKeys(sortPorts(exposed)) }),
-    Env: environment(
+    ...(user !== undefined && { user }),
+    ...(exposed.length > 0 && { exposedPorts: sortPorts(exposed) }),
+    env: environment(
       service?.environment ?? [],
       starts?.system === "systemd" ? ["container=oci"] : [],
       options.env ?? [],
     ),
-    ...(command.entrypoint && { Entrypoint: command.entrypoint }),
-    ...(command.cmd && { Cmd: command.cmd }),
-    ...(volumes.length > 0 && { Volumes: asKeys([...new Set(volumes)].sort()) }),
-    ...(workdir !== undefined && { WorkingDir: workdir }),
-    ...(stopSignal !== undefined && { StopSignal: signal(stopSignal) }),
+    ...(command.entrypoint && { entrypoint: command.entrypoint }),
+    ...(command.cmd && { cmd: command.cmd }),
+    ...(volumes.length > 0 && { volumes: [...new Set(volumes)].sort() }),
+    ...(workdir !== undefined && { workingDir: workdir }),
+    ...(stopSignal !== undefined && { stopSignal: signal(stopSignal) }),
   };
 }
 
@@ -148,8 +136,4 @@ function volume(path: string): string {
 function signal(text: string): string {
   if (/^(?:SIG)?[A-Z][A-Z0-9]*(?:[+-]\d+)?$|^\d{1,2}$/.test(text)) return text;
   throw badOption("--stop-signal", text, "a signal's name or number");
-}
-
-function asKeys(names: readonly string[]): Record<string, Record<string, never>> {
-  return Object.fromEntries(names.map((name) => [name, {}]));
 }

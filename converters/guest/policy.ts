@@ -2,7 +2,8 @@ import type { BytePath } from "../../src/bytes/byte-path.ts";
 import type { Entry } from "../../src/bytes/entry.ts";
 import type { Context } from "../../src/context.ts";
 import type { Platform } from "../../src/oci/descriptor.ts";
-import { type Command, type ContainerConfig, chooseCommand, makeConfig } from "./config.ts";
+import type { Execution } from "../../src/oci/image-config.ts";
+import { type Command, chooseCommand, makeConfig } from "./config.ts";
 import { reportCandidates, reportMaskedNeed, reportMissingUser, windowsGuest } from "./errors.ts";
 import type { GuestFacts } from "./facts.ts";
 import { type Decision, FilePolicy } from "./file-policy.ts";
@@ -38,7 +39,7 @@ export interface GuestPolicy {
   /** Names of the units that cannot run in a container. */
   readonly maskedUnits: readonly string[];
   readonly command: Command;
-  readonly config: ContainerConfig;
+  readonly config: Execution;
   readonly annotations: Readonly<Record<string, string>>;
   /** Entries that the machine does not have, by path, parents first. */
   readonly additions: readonly OverlayEntry[];
@@ -101,7 +102,7 @@ export async function compileGuestPolicy(
     command,
     config: {
       ...makeConfig(command, { system: init, stopSignal: await initStopSignal(tree, init) }, ports, facts, options),
-      Labels: labels(options.labels ?? []),
+      labels: labels(options.labels ?? []),
     },
     annotations: labels((options.annotations ?? []).map((text) => pairOf("--annotation", text).join("="))),
     additions: additionsOf(overlay, files),

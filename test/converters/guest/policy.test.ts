@@ -61,10 +61,10 @@ describe("a Debian machine", () => {
     expect(policy.platform).toEqual({ os: "linux", architecture: "amd64" });
     expect(policy.candidates.map(({ name }) => name)).toEqual(["nginx"]);
     expect(policy.config).toEqual({
-      Cmd: ["/sbin/init"],
-      Env: ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "container=oci"],
-      ExposedPorts: { "80/tcp": {}, "2222/tcp": {}, "8443/tcp": {} },
-      Labels: {
+      cmd: ["/sbin/init"],
+      env: ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "container=oci"],
+      exposedPorts: ["80/tcp", "2222/tcp", "8443/tcp"],
+      labels: {
         "io.transload.os.id": "debian",
         "io.transload.os.name": "Debian GNU/Linux 12 (bookworm)",
         "io.transload.os.version": "12",
@@ -73,7 +73,7 @@ describe("a Debian machine", () => {
         "org.opencontainers.image.title": "Shop",
         "org.opencontainers.image.version": "2",
       },
-      StopSignal: "SIGRTMIN+3",
+      stopSignal: "SIGRTMIN+3",
     });
   });
 
@@ -175,14 +175,14 @@ describe("a Debian machine", () => {
     for (const service of ["auto", "nginx", "nginx.service"]) {
       const { policy } = await image(DEBIAN, { service }, { forwardedPorts: ["22/tcp"] });
       expect(policy.command.origin).toBe("service");
-      expect(policy.config).toMatchObject({ Cmd: ["/usr/sbin/nginx", "-g", "daemon off;"], StopSignal: "SIGQUIT" });
+      expect(policy.config).toMatchObject({ cmd: ["/usr/sbin/nginx", "-g", "daemon off;"], stopSignal: "SIGQUIT" });
       expect(policy.ports).toEqual(["80/tcp", "8443/tcp"]);
     }
   });
 
   it("gives a service the directories under /run that systemd would make", async () => {
     const { files, policy } = await image(DEBIAN, { service: "ssh" });
-    expect(policy.config.Cmd).toEqual(["/usr/sbin/sshd", "-D"]);
+    expect(policy.config.cmd).toEqual(["/usr/sbin/sshd", "-D"]);
     expect(files["run/sshd"]).toBe("directory");
     const tmpfiles =
       "# /run of x\nd /run/nginx 2750 www-data adm -\nd /run/lock 0755\nd /run/systemd/x 0755 root root\nf /run/file\nd /run/../etc 0755\n";
@@ -239,7 +239,7 @@ describe("other machines", () => {
     const { policy, files } = await image(CENTOS, {}, { forwardedPorts: ["22/tcp"] });
     expect(policy.osRelease).toMatchObject({ id: "centos", version: "6.10", family: "rhel" });
     expect(policy.init).toBe("sysvinit");
-    expect(policy.config).toMatchObject({ Cmd: ["/sbin/init"], StopSignal: "SIGPWR" });
+    expect(policy.config).toMatchObject({ cmd: ["/sbin/init"], stopSignal: "SIGPWR" });
     expect(policy.ports).toEqual(["22/tcp", "8080/tcp"]);
     expect(policy.services.map(({ name, stock }) => [name, stock])).toEqual([
       ["httpd", false],
@@ -249,7 +249,7 @@ describe("other machines", () => {
     expect(files).not.toHaveProperty(["var/run/httpd/httpd.pid"]);
     expect(files).not.toHaveProperty(["etc/sysconfig/network-scripts/ifcfg-eth0"]);
     const service = await image(CENTOS, { service: "auto" });
-    expect(service.policy.config.Cmd).toEqual(["/usr/sbin/httpd", "-D", "FOREGROUND"]);
+    expect(service.policy.config.cmd).toEqual(["/usr/sbin/httpd", "-D", "FOREGROUND"]);
     expect(service.files).toHaveProperty(["var/run/httpd"]);
   });
 
@@ -257,9 +257,9 @@ describe("other machines", () => {
     const { policy, diagnostics } = await image(UPSTART);
     expect(policy.init).toBe("upstart");
     expect(policy.config).toMatchObject({
-      Cmd: ["/sbin/init"],
-      StopSignal: "SIGINT",
-      ExposedPorts: { "3306/tcp": {} },
+      cmd: ["/sbin/init"],
+      stopSignal: "SIGINT",
+      exposedPorts: ["3306/tcp"],
     });
     expect(policy.services.map(({ name, manager, stock }) => [name, manager, stock])).toEqual([
       ["mysql", "upstart", false],
@@ -269,7 +269,7 @@ describe("other machines", () => {
     expect(policy.suggestedVolumes).toEqual(["/var/lib/mysql"]);
     expect(diagnostics).toContainEqual(expect.objectContaining({ code: "GUEST_SERVICES_FOUND", severity: "info" }));
     const mysql = await image(UPSTART, { service: "mysql" });
-    expect(mysql.policy.config.Cmd).toEqual(["/usr/sbin/mysqld", "--user=mysql"]);
+    expect(mysql.policy.config.cmd).toEqual(["/usr/sbin/mysqld", "--user=mysql"]);
   });
 
   it("Alpine: OpenRC scripts that only set variables tell the command", async () => {
@@ -277,14 +277,14 @@ describe("other machines", () => {
     expect(policy.osRelease).toMatchObject({ id: "alpine", version: "3.19.1", family: "alpine" });
     expect(policy.init).toBe("openrc");
     expect(policy.platform).toEqual({ os: "linux", architecture: "arm64", variant: "v8" });
-    expect(policy.config.Cmd).toEqual(["/usr/bin/app", "--port", "9090", "--quiet"]);
-    expect((await image(ALPINE)).policy.config).toMatchObject({ Cmd: ["/sbin/init"], StopSignal: "SIGUSR2" });
+    expect(policy.config.cmd).toEqual(["/usr/bin/app", "--port", "9090", "--quiet"]);
+    expect((await image(ALPINE)).policy.config).toMatchObject({ cmd: ["/sbin/init"], stopSignal: "SIGUSR2" });
   });
 
   it("no init: a shell", async () => {
     const { policy } = await image({ "bin/sh": { bytes: new Uint8Array([0x23, 0x21]), mode: 0o755 } });
     expect(policy.command.origin).toBe("shell");
-    expect(policy.config.Cmd).toEqual(["/bin/sh"]);
+    expect(policy.config.cmd).toEqual(["/bin/sh"]);
     expect(policy.osRelease).toEqual({ id: "linux", version: undefined, prettyName: "Linux", family: "unknown" });
   });
 
@@ -292,7 +292,7 @@ describe("other machines", () => {
     await expect(image(STATIC)).rejects.toMatchObject({ code: "GUEST_NO_COMMAND", exitCode: 69 });
     const { policy, files } = await image(STATIC, { entrypoint: '["/app", "a b"]', cmd: "--serve 'x y'" });
     expect(policy.platform).toEqual({ os: "linux", architecture: "arm", variant: "v7" });
-    expect(policy.config).toMatchObject({ Entrypoint: ["/app", "a b"], Cmd: ["--serve", "x y"] });
+    expect(policy.config).toMatchObject({ entrypoint: ["/app", "a b"], cmd: ["--serve", "x y"] });
     expect(Object.keys(files)).toEqual(["", "app"]);
   });
 
@@ -382,9 +382,9 @@ describe("options and facts", () => {
     const packaged = (await image(DEBIAN, {}, { properties })).policy;
     expect(packaged.command.origin).toBe("package");
     expect(packaged.config).toMatchObject({
-      Cmd: ["/opt/run", "--x"],
-      User: "www-data",
-      ExposedPorts: { "53/udp": {}, "8080/tcp": {} },
+      cmd: ["/opt/run", "--x"],
+      user: "www-data",
+      exposedPorts: ["53/udp", "8080/tcp"],
     });
     const asked = await image(
       DEBIAN,
@@ -403,14 +403,14 @@ describe("options and facts", () => {
       { properties, eula: "Terms", productUrl: "https://example.com/" },
     );
     expect(asked.policy.config).toMatchObject({
-      Cmd: ["/bin/true"],
-      User: "root",
-      Env: ["PATH=/x", "A=2"],
-      ExposedPorts: { "1/sctp": {} },
-      Volumes: { "/data": {} },
-      WorkingDir: "/srv",
-      StopSignal: "SIGINT",
-      Labels: {
+      cmd: ["/bin/true"],
+      user: "root",
+      env: ["PATH=/x", "A=2"],
+      exposedPorts: ["1/sctp"],
+      volumes: ["/data"],
+      workingDir: "/srv",
+      stopSignal: "SIGINT",
+      labels: {
         a: "b=c",
         "org.opencontainers.image.url": "https://example.com/",
         "io.transload.eula.digest": expect.stringMatching(/^sha256:/),
