@@ -1,4 +1,4 @@
-import type { Context, Diagnostic } from "../src/context.ts";
+import type { Context } from "../src/context.ts";
 
 /** Something that the output will not have, with the reason: losses are data, not log lines. */
 export interface Omission {
@@ -16,7 +16,6 @@ export interface Plan {
   /** One line for each part of the input that is used, in order. */
   readonly uses: readonly string[];
   readonly omissions: readonly Omission[];
-  readonly diagnostics: readonly Diagnostic[];
 }
 
 /**

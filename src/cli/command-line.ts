@@ -1,6 +1,11 @@
 import yargs, { type Argv } from "yargs";
 import { ConverterError } from "../errors.ts";
+import { catCommand } from "./commands/cat.ts";
 import { completionCommand } from "./commands/completion.ts";
+import { convertCommand } from "./commands/convert.ts";
+import { inspectCommand } from "./commands/inspect.ts";
+import { lsCommand } from "./commands/ls.ts";
+import { verifyCommand } from "./commands/verify.ts";
 import { readConfig } from "./config.ts";
 import { commandLine } from "./errors.ts";
 import { type Environment, runOptions } from "./options.ts";
@@ -36,6 +41,11 @@ function createParser(environment: Environment): Argv {
       group: "Run:",
       describe: "Options from a YAML file [default: transload.yaml, upward]",
     })
+    .command(convertCommand(environment))
+    .command(inspectCommand(environment))
+    .command(lsCommand(environment))
+    .command(catCommand(environment))
+    .command(verifyCommand(environment))
     .command(completionCommand)
     .demandCommand(1, "a command is missing")
     .strict()

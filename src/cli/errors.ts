@@ -1,4 +1,4 @@
-import { ConverterError, UsageError } from "../errors.ts";
+import { ConverterError, NotFoundError, UsageError } from "../errors.ts";
 
 /** What the command line knows of a failure, whatever was thrown. */
 export interface Failure {
@@ -51,4 +51,16 @@ export function optionValue(option: string, value: unknown, expected: string): U
 
 export function configFile(file: string, why: string): UsageError {
   return new UsageError("USAGE_CONFIG", why, { where: { file } });
+}
+
+export function noSuchPath(path: string, source: string): NotFoundError {
+  return new NotFoundError("GUEST_PATH_MISSING", `${JSON.stringify(path)} does not exist in the machine`, {
+    where: { file: source },
+  });
+}
+
+export function notAFile(path: string, type: string): UsageError {
+  return new UsageError("GUEST_PATH_TYPE", `${JSON.stringify(path)} is a ${type}, not a file`, {
+    advice: "transload ls lists directories",
+  });
 }

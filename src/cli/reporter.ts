@@ -19,9 +19,9 @@ export class Reporter {
   readonly #style: Exclude<ProgressStyle, "auto">;
   readonly #quiet: boolean;
   readonly #counts = new Map<string, number>();
-  #started = Date.now();
+  /** Stages run side by side: each has its own clock. */
+  readonly #started = new Map<string, { readonly at: number; readonly done: number }>();
   #shown = Date.now();
-  #stage = "";
   #last: ProgressEvent | undefined;
   #barShown = false;
 
@@ -33,10 +33,7 @@ export class Reporter {
   progress(event: ProgressEvent): void {
     const now = Date.now();
     const stage = `${event.stage}\0${event.item}`;
-    if (stage !== this.#stage) {
-      this.#stage = stage;
-      this.#started = now;
-    }
+    if (!this.#started.has(stage)) this.#started.set(stage, { at: now, done: event.done });
     this.#last = event;
     if (this.#quiet || this.#style === "none") return;
     const pause = this.#style === "tty" ? TTY_MS : this.#style === "json" ? JSON_MS : PLAIN_MS;
@@ -49,8 +46,8 @@ export class Reporter {
   show(): void {
     if (this.#last === undefined) return;
     const event = this.#last;
-    const seconds = Math.max(0.001, (Date.now() - this.#started) / 1000);
-    const rate = event.done / seconds;
+    const start = this.#started.get(`${event.stage}\0${event.item}`) ?? { at: this.#shown, done: 0 };
+    const rate = ((event.done - start.done) * 1000) / Math.max(1, Date.now() - start.at);
     const left = event.total === undefined ? undefined : Math.max(0, (event.total - event.done) / Math.max(1, rate));
     if (this.#style === "json") {
       const line = {
@@ -129,5 +126,6 @@ export function bytes(count: number): string {
     value /= 1024;
     unit++;
   }
-  return `${unit === 0 ? Math.round(value) : value.toPrecision(3)} ${UNITS[unit]}`;
+  const digits = unit === 0 || value >= 100 ? 0 : value >= 10 ? 1 : 2;
+  return `${value.toFixed(digits)} ${UNITS[unit]}`;
 }

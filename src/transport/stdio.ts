@@ -1,4 +1,6 @@
-import { read, write } from "node:fs";
+import { createReadStream, fstatSync, write } from "node:fs";
+import { Socket } from "node:net";
+import { addAbortSignal } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
 import { promisify } from "node:util";
 import { InputOutputError } from "../errors.ts";
@@ -9,16 +11,21 @@ const PIECE = 256 << 10;
 /** A pipe that another program made non-blocking is asked again after this time. */
 const RETRY_MS = 5;
 
-const readAsync = promisify(read);
 const writeAsync = promisify(write);
 
 /** Standard input, to its end. Throws InputOutputError FILE_INPUT_OUTPUT. */
 export async function* standardInput(signal: AbortSignal): AsyncGenerator<Uint8Array, void> {
-  for (;;) {
-    const buffer = Buffer.allocUnsafe(PIECE);
-    const { bytesRead } = await retried("standard input", signal, () => readAsync(STDIN, buffer, 0, PIECE, null));
-    if (bytesRead === 0) return;
-    yield buffer.subarray(0, bytesRead);
+  const stat = fstatSync(STDIN);
+  // A pipe is waited for by polling: a read in a thread could not be called off, and would hold the process when it ends.
+  const input =
+    stat.isFIFO() || stat.isSocket()
+      ? new Socket({ fd: STDIN, readable: true, writable: false })
+      : createReadStream("", { fd: STDIN, autoClose: false, highWaterMark: PIECE });
+  try {
+    for await (const bytes of addAbortSignal(signal, input)) yield bytes as Uint8Array;
+  } catch (cause) {
+    signal.throwIfAborted();
+    throw inputFailed("standard input", cause);
   }
 }
 
@@ -39,14 +46,16 @@ async function retried<T>(name: string, signal: AbortSignal, work: () => Promise
     try {
       return await work();
     } catch (cause) {
-      const errno = (cause as NodeJS.ErrnoException).code;
-      if (errno !== "EAGAIN") {
-        throw new InputOutputError("FILE_INPUT_OUTPUT", `${errno ?? "unknown"} from the operating system`, {
-          where: { file: name },
-          cause,
-        });
-      }
+      if ((cause as NodeJS.ErrnoException).code !== "EAGAIN") throw inputFailed(name, cause);
       await delay(RETRY_MS);
     }
   }
+}
+
+function inputFailed(name: string, cause: unknown): InputOutputError {
+  const errno = (cause as NodeJS.ErrnoException).code ?? "unknown";
+  return new InputOutputError("FILE_INPUT_OUTPUT", `${errno} from the operating system`, {
+    where: { file: name },
+    cause,
+  });
 }

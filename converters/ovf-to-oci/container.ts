@@ -1,0 +1,185 @@
+import type { Digest } from "../../src/bytes/digest.ts";
+import type { Context } from "../../src/context.ts";
+import type { Descriptor } from "../../src/oci/descriptor.ts";
+import { imageConfig } from "../../src/oci/image-config.ts";
+import { type LayerCompression, type LayerEntry, LayerWriter } from "../../src/oci/layer-writer.ts";
+import { imageManifest } from "../../src/oci/manifest.ts";
+import { MEDIA_TYPES } from "../../src/oci/media-types.ts";
+import { platformText } from "../../src/oci/platform.ts";
+import { verifyCertificate } from "../../src/ovf/certificate.ts";
+import { type ManifestReport, verifyManifest } from "../../src/ovf/manifest.ts";
+import type { ImageDestination } from "../../src/transport/image-transport.ts";
+import type { Converter, Plan } from "../converter.ts";
+import type { GuestOptions } from "../guest/options.ts";
+import { compileGuestPolicy, type GuestPolicy } from "../guest/policy.ts";
+import type { GuestReport, GuestTally } from "../guest/report.ts";
+import { type Guest, type Machine, openGuest } from "../machine/machine.ts";
+import type { RootOptions } from "../machine/root.ts";
+import { describePlace } from "../machine/stack.ts";
+import { guestFacts } from "./facts.ts";
+
+export interface ContainerOptions extends GuestOptions, RootOptions {
+  readonly compression?: LayerCompression;
+  /** False skips the manifest's digests and the certificate. */
+  readonly verify?: boolean;
+  /** Walks the whole tree for the plan's omissions; otherwise they are known only after the run. */
+  readonly survey?: boolean;
+}
+
+export const DEFAULT_COMPRESSION: LayerCompression = { kind: "gzip", level: 6 };
+
+export interface ContainerPlan extends Plan {
+  readonly machine: Machine;
+  readonly guest: Guest;
+  readonly policy: GuestPolicy;
+  readonly report: GuestReport;
+  readonly compression: LayerCompression;
+  readonly verify: boolean;
+}
+
+export interface ContainerResult {
+  readonly manifest: Descriptor;
+  readonly layer: Descriptor;
+  readonly diffId: Digest;
+  readonly config: Descriptor;
+  readonly report: GuestReport;
+  /** Undefined where verification was skipped. */
+  readonly verified: ManifestReport | undefined;
+  /** Bytes of the uncompressed layer, and those of them whose compression was taken over from the source. */
+  readonly layerPlain: number;
+  readonly layerReused: number;
+}
+
+/** A machine's files as an image that runs: one layer, and a config that starts what the machine started. */
+export const container: Converter<Machine, ContainerOptions, ContainerPlan, ImageDestination, ContainerResult> = {
+  name: "container",
+
+  async plan(machine, options, ctx) {
+    const guest = await openGuest(machine, options, ctx);
+    const policy = await compileGuestPolicy(guest.tree, guestFacts(machine), options, ctx);
+    const tally = policy.tally();
+    if (options.survey === true) for await (const _ of layerEntries(guest, policy, tally, ctx));
+    return {
+      source: machine.package.name,
+      uses: [
+        ...guest.mounts.map(({ path, place }) => `/${path} from ${describePlace(place)}`),
+        ...policy.ports.map((port) => `port ${port}`),
+        `starts ${[...(policy.command.entrypoint ?? []), ...(policy.command.cmd ?? [])].join(" ")}`,
+        `platform ${platformText(policy.platform)}`,
+      ],
+      omissions: tally.omissions(),
+      report: tally.report(),
+      machine,
+      guest,
+      policy,
+      compression: options.compression ?? DEFAULT_COMPRESSION,
+      verify: options.verify ?? true,
+    };
+  },
+
+  async run(plan, destination, ctx) {
+    const stop = new AbortController();
+    const running = { ...ctx, signal: AbortSignal.any([ctx.signal, stop.signal]) };
+    // The digests are computed beside the conversion; a wrong one ends it at once, and nothing is committed before they are known.
+    const verification = plan.verify ? verifyPackage(plan.machine, running) : Promise.resolve(undefined);
+    verification.catch((cause) => stop.abort(cause));
+    try {
+      const written = await writeImage(plan, destination, running);
+      const verified = await verification;
+      await destination.commit();
+      return { ...written, verified };
+    } catch (cause) {
+      stop.abort(cause);
+      throw cause;
+    } finally {
+      await Promise.allSettled([verification]);
+    }
+  },
+};
+
+async function verifyPackage({ package: pkg }: Machine, ctx: Context): Promise<ManifestReport> {
+  await verifyCertificate(pkg, ctx);
+  return await verifyManifest(pkg, ctx);
+}
+
+async function writeImage(plan: ContainerPlan, destination: ImageDestination, ctx: Context) {
+  const { guest, policy, compression, machine } = plan;
+  const tally = policy.tally();
+  const layer = new LayerWriter(layerEntries(guest, policy, tally, ctx), compression, ctx);
+  const total = guest.mounts.reduce((sum, { fileSystem }) => sum + (fileSystem.used ?? 0), 0);
+  const layerBlob = await destination.putBlob(withProgress(layer, machine.name, total, ctx), {
+    mediaType: layer.mediaType,
+  });
+  tally.diagnose(ctx);
+  const created =
+    ctx.epoch === undefined ? {} : { created: new Date(ctx.epoch * 1000).toISOString().replace(".000Z", "Z") };
+  const configBytes = imageConfig({
+    ...created,
+    platform: policy.platform,
+    execution: policy.config,
+    diffIds: [layer.diffId],
+    history: [{ ...created, createdBy: "transload convert", comment: `files of ${machine.name}` }],
+  });
+  const config = await destination.putBlob(once(configBytes), {
+    mediaType: MEDIA_TYPES.config,
+    size: configBytes.length,
+  });
+  const { mediaType, digest, size } = layerBlob;
+  const manifestBytes = imageManifest({
+    mediaType: MEDIA_TYPES.manifest,
+    config: { mediaType: config.mediaType, digest: config.digest, size: config.size },
+    layers: [{ mediaType, digest, size }],
+    annotations: policy.annotations,
+  });
+  const manifest = await destination.putManifest(manifestBytes, MEDIA_TYPES.manifest);
+  const { plain, reused } = layer.totals;
+  return {
+    manifest,
+    layer: layerBlob,
+    diffId: layer.diffId,
+    config,
+    report: tally.report(),
+    layerPlain: plain,
+    layerReused: reused,
+  };
+}
+
+async function* layerEntries(
+  guest: Guest,
+  policy: GuestPolicy,
+  tally: GuestTally,
+  ctx: Context,
+): AsyncIterable<LayerEntry> {
+  const { tree } = guest;
+  for await (const entry of tree.walk()) {
+    ctx.signal.throwIfAborted();
+    const wanted = policy.headBytes(entry);
+    const head =
+      wanted > 0 && entry.type === "file" ? await tree.content(entry).read(0, Math.min(wanted, entry.size)) : undefined;
+    const decision = policy.decide(entry, head);
+    tally.add(entry, decision);
+    if (decision.action === "leave-out") continue;
+    if (decision.action === "replace") {
+      yield decision.bytes === undefined
+        ? { entry: decision.entry }
+        : { entry: decision.entry, content: decision.bytes };
+    } else {
+      yield entry.type === "file" ? { entry: decision.entry, content: tree.content(entry) } : { entry: decision.entry };
+    }
+  }
+  for (const { entry, bytes, rule } of policy.additions) {
+    tally.replaced(rule, entry.path);
+    yield bytes === undefined ? { entry } : { entry, content: bytes };
+  }
+}
+
+async function* withProgress(layer: LayerWriter, item: string, total: number, ctx: Context): AsyncIterable<Uint8Array> {
+  for await (const chunk of layer.bytes()) {
+    ctx.progress({ stage: "layer", item, done: layer.totals.plain, total: Math.max(total, layer.totals.plain) });
+    yield chunk;
+  }
+}
+
+async function* once(bytes: Uint8Array): AsyncIterable<Uint8Array> {
+  yield bytes;
+}

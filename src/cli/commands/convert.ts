@@ -1,0 +1,241 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import type { ArgumentsCamelCase, Argv, CommandModule } from "yargs";
+import type { ConvertRequest } from "../../../converters/convert.ts";
+import { type Filter, parseFilters } from "../../../converters/guest/options.ts";
+import { fileError } from "../../bytes/file-source.ts";
+import type { LayerCompression } from "../../oci/layer-writer.ts";
+import { describeFailure, optionValue } from "../errors.ts";
+import { type Environment, type RunArguments, withContext } from "../options.ts";
+import { renderPlan } from "../render/plan.ts";
+import { inputOptions } from "./input-options.ts";
+
+const IMAGE = "Image:";
+const FILTER = "Files:";
+const OUTPUT = "Output:";
+
+const options = {
+  ...inputOptions,
+  as: { type: "string", default: "container", group: IMAGE, describe: "Form of the image: container" },
+  entrypoint: { type: "string", group: IMAGE, describe: "What a container starts: words, or a JSON array" },
+  cmd: { type: "string", group: IMAGE, describe: "Arguments of the entrypoint, or the command itself" },
+  service: {
+    type: "string",
+    group: IMAGE,
+    describe: "Start this service of the machine instead of its init; auto for the only one",
+  },
+  env: { type: "string", array: true, nargs: 1, group: IMAGE, describe: "NAME=value" },
+  user: { type: "string", group: IMAGE, describe: "User, or user:group, that the container runs as" },
+  workdir: { type: "string", group: IMAGE, describe: "Working directory" },
+  port: {
+    type: "string",
+    array: true,
+    nargs: 1,
+    group: IMAGE,
+    describe: "Exposed port: 80, 53/udp; replaces those that are found",
+  },
+  volume: { type: "string", array: true, nargs: 1, group: IMAGE, describe: "Directory for a volume" },
+  "stop-signal": { type: "string", group: IMAGE, describe: "Signal that stops the container" },
+  label: { type: "string", array: true, nargs: 1, group: IMAGE, describe: "Label, NAME=value" },
+  annotation: {
+    type: "string",
+    array: true,
+    nargs: 1,
+    group: IMAGE,
+    describe: "Annotation of the manifest, NAME=value",
+  },
+  platform: { type: "string", group: IMAGE, describe: "linux/amd64 [default: from the machine's own programs]" },
+  profile: {
+    choices: ["container", "minimal", "full"],
+    default: "container",
+    group: FILTER,
+    describe: "What is left out: what a container cannot use, also documentation, nothing",
+  },
+  include: {
+    type: "string",
+    array: true,
+    nargs: 1,
+    group: FILTER,
+    describe: "Keep these paths; the first pattern that fits decides",
+  },
+  exclude: { type: "string", array: true, nargs: 1, group: FILTER, describe: "Leave these paths out" },
+  "exclude-from": { type: "string", group: FILTER, describe: "Patterns from a file, after those of the command line" },
+  "keep-boot": { type: "boolean", default: false, group: FILTER, describe: "Keep kernel, modules and boot loader" },
+  "keep-secrets": { type: "boolean", default: false, group: FILTER, describe: "Keep keys, histories and credentials" },
+  "keep-selinux": { type: "boolean", default: false, group: FILTER, describe: "Keep security.selinux" },
+  "keep-xattrs": {
+    type: "boolean",
+    default: false,
+    group: FILTER,
+    describe: "Keep security.ima, security.evm, trusted.overlay.*",
+  },
+  "lock-passwords": { type: "boolean", default: false, group: FILTER, describe: "Lock every password of the machine" },
+  tag: {
+    type: "string",
+    group: OUTPUT,
+    describe: "Full name of the image, repository:tag [default: the machine's name]",
+  },
+  compression: { type: "string", default: "gzip", group: OUTPUT, describe: "gzip[:1-9] or none" },
+  force: { type: "boolean", default: false, group: OUTPUT, describe: "Replace an image of the same name" },
+  digestfile: { type: "string", group: OUTPUT, describe: "Write the manifest's digest into this file" },
+  "dry-run": {
+    type: "boolean",
+    default: false,
+    group: OUTPUT,
+    describe: "Print what would be done, and what is left out and why",
+  },
+} as const;
+
+function builder(yargs: Argv) {
+  return yargs
+    .positional("source", {
+      type: "string",
+      demandOption: true,
+      describe: "The machine: FILE.ova, FOLDER, ova:-, vmdk:FILE...",
+    })
+    .positional("destination", {
+      type: "string",
+      demandOption: true,
+      describe: "The image: oci:DIR:TAG, docker-archive:FILE...",
+    })
+    .options(options)
+    .example("$0 convert web01.ova oci:images:web01", "prints the digest of the image")
+    .example("curl -s URL/web01.ova | $0 convert ova:- docker-archive:- --tag web01 | docker load", "through pipes");
+}
+
+type Arguments = ArgumentsCamelCase<Awaited<ReturnType<typeof builder>["argv"]>> & RunArguments;
+
+/** `transload convert SOURCE DESTINATION` */
+export function convertCommand(environment: Environment): CommandModule<object, Arguments> {
+  return {
+    command: "convert <source> <destination>",
+    describe: "Convert a virtual machine into an image",
+    builder: builder as never,
+    handler: async (args) => {
+      const request = requestOf(args, environment);
+      await withContext(args, environment, async (ctx) => {
+        const { convert, planConversion } = await import("../../../converters/convert.ts");
+        if (args.dryRun) {
+          const plan = await planConversion(request, ctx);
+          process.stdout.write(args.json ? `${JSON.stringify(plan)}\n` : renderPlan(plan));
+          return;
+        }
+        try {
+          const result = await convert(request, ctx);
+          if (args.digestfile !== undefined) writeFile(args.digestfile, `${result.target?.digest}\n`);
+          if (destinationIsStdout(request)) return;
+          process.stdout.write(`${args.json ? JSON.stringify(result) : result.target?.digest}\n`);
+        } catch (cause) {
+          if (args.json && !destinationIsStdout(request))
+            process.stdout.write(`${JSON.stringify(failed(request, cause))}\n`);
+          throw cause;
+        }
+      });
+    },
+  };
+}
+
+function destinationIsStdout({ destination }: ConvertRequest): boolean {
+  return /^[a-z-]+:-(:|$)/.test(destination);
+}
+
+function failed({ source }: ConvertRequest, cause: unknown): object {
+  return {
+    schema: "transload.result/v1",
+    status: "failed",
+    source: { ref: source },
+    warnings: [],
+    error: describeFailure(cause),
+  };
+}
+
+function requestOf(args: Arguments, environment: Environment): ConvertRequest {
+  const {
+    source,
+    destination,
+    as,
+    profile,
+    entrypoint,
+    cmd,
+    service,
+    env,
+    user,
+    workdir,
+    platform,
+    tag,
+    force,
+    stopSignal,
+  } = args;
+  const { system, configuration, root, disk, keepBoot, keepSecrets, keepSelinux, keepXattrs, lockPasswords } = args;
+  const request = {
+    ...{
+      source,
+      destination,
+      as,
+      profile,
+      entrypoint,
+      cmd,
+      service,
+      env,
+      user,
+      workdir,
+      platform,
+      tag,
+      force,
+      stopSignal,
+    },
+    ...{ system, configuration, root, disk, keepBoot, keepSecrets, keepSelinux, keepXattrs, lockPasswords },
+    ports: args.port,
+    volumes: args.volume,
+    labels: args.label,
+    annotations: args.annotation,
+    verify: args.verify,
+    compression: compressionOf(args.compression),
+    filters: filtersOf(args, environment.argv),
+  };
+  return Object.fromEntries(
+    Object.entries(request).filter(([, value]) => value !== undefined),
+  ) as unknown as ConvertRequest;
+}
+
+function compressionOf(text: string): LayerCompression {
+  const [, kind, level] = /^(gzip|none)(?::([1-9]))?$/.exec(text) ?? [];
+  if (kind === undefined || (kind === "none" && level !== undefined))
+    throw optionValue("compression", text, "gzip, gzip:1 to gzip:9, or none");
+  return { kind: kind as LayerCompression["kind"], level: level === undefined ? 6 : Number(level) };
+}
+
+/** `--include` and `--exclude` count in the order in which they were typed, which yargs does not keep; then those of the file. */
+function filtersOf(args: Arguments, argv: readonly string[]): readonly Filter[] {
+  const typed: Filter[] = [];
+  for (const [index, word] of argv.entries()) {
+    const [, action, pattern] = /^--(include|exclude)(?:=(.*))?$/s.exec(word) ?? [];
+    if (action === undefined) continue;
+    typed.push({ action: action as Filter["action"], pattern: pattern ?? argv[index + 1] ?? "" });
+  }
+  // From the configuration file or the environment they come without an order among each other.
+  const { include = [], exclude = [] } = args;
+  const configured: Filter[] = [
+    ...include.map((pattern) => ({ action: "include", pattern }) as const),
+    ...exclude.map((pattern) => ({ action: "exclude", pattern }) as const),
+  ];
+  return [
+    ...(typed.length > 0 ? typed : configured),
+    ...(args.excludeFrom === undefined ? [] : parseFilters(readText(args.excludeFrom))),
+  ];
+}
+
+function readText(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (cause) {
+    throw fileError(cause, path);
+  }
+}
+
+function writeFile(path: string, text: string): void {
+  try {
+    writeFileSync(path, text);
+  } catch (cause) {
+    throw fileError(cause, path);
+  }
+}

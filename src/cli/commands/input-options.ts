@@ -1,0 +1,49 @@
+import type { MachineOptions } from "../../../converters/machine/machine.ts";
+import type { RootOptions } from "../../../converters/machine/root.ts";
+import { wholeNumber } from "../options.ts";
+
+const INPUT = "Input:";
+
+/** Options that choose a part of a machine. */
+export const inputOptions = {
+  system: { type: "string", group: INPUT, describe: "Which machine of a package that holds several: its id or name" },
+  configuration: {
+    type: "string",
+    group: INPUT,
+    describe: "Deployment configuration [default: the package's default]",
+  },
+  disk: {
+    type: "string",
+    coerce: wholeNumber("disk", 1),
+    group: INPUT,
+    describe: "Look for the root on this disk only, from 1",
+  },
+  root: {
+    type: "string",
+    group: INPUT,
+    describe: "The root: 1:2 (disk and partition), /dev/sda2, UUID=..., LABEL=...",
+  },
+  verify: {
+    type: "boolean",
+    default: true,
+    group: INPUT,
+    describe: "Check the package's digests and signature; --no-verify skips",
+  },
+} as const;
+
+export interface InputArguments {
+  readonly system: string | undefined;
+  readonly configuration: string | undefined;
+  readonly disk: number | undefined;
+  readonly root: string | undefined;
+}
+
+/** The options that were given, as the library takes them. */
+export function machineOptions({ system, configuration, disk, root }: InputArguments): MachineOptions & RootOptions {
+  return {
+    ...(system === undefined ? {} : { system }),
+    ...(configuration === undefined ? {} : { configuration }),
+    ...(disk === undefined ? {} : { disk }),
+    ...(root === undefined ? {} : { root }),
+  };
+}
