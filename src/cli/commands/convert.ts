@@ -74,7 +74,7 @@ const options = {
     group: OUTPUT,
     describe: "Full name of the image, repository:tag [default: the machine's name]",
   },
-  compression: { type: "string", default: "gzip", group: OUTPUT, describe: "gzip[:1-9] or none" },
+  compression: { type: "string", default: "gzip", group: OUTPUT, describe: "gzip[:LEVEL], 1 fast to 9 small, or none" },
   force: { type: "boolean", default: false, group: OUTPUT, describe: "Replace an image of the same name" },
   digestfile: { type: "string", group: OUTPUT, describe: "Write the manifest's digest into this file" },
   "dry-run": {
@@ -197,11 +197,13 @@ function requestOf(args: Arguments, environment: Environment): ConvertRequest {
   ) as unknown as ConvertRequest;
 }
 
-function compressionOf(text: string): LayerCompression {
+/** Undefined leaves the level to the library. */
+function compressionOf(text: string): LayerCompression | undefined {
+  if (text === "gzip") return undefined;
   const [, kind, level] = /^(gzip|none)(?::([1-9]))?$/.exec(text) ?? [];
   if (kind === undefined || (kind === "none" && level !== undefined))
     throw optionValue("compression", text, "gzip, gzip:1 to gzip:9, or none");
-  return { kind: kind as LayerCompression["kind"], level: level === undefined ? 6 : Number(level) };
+  return { kind: kind as LayerCompression["kind"], level: Number(level ?? 0) };
 }
 
 /** `--include` and `--exclude` count in the order in which they were typed, which yargs does not keep; then those of the file. */
