@@ -109,7 +109,7 @@ function asWarning({ code, message, where, advice }: Diagnostic): ResultWarning 
 }
 
 /** A repository name (distribution-spec grammar) made of the machine's name; undefined where nothing of it is left. */
-export function imageName(machineName: string): string | undefined {
+function imageName(machineName: string): string | undefined {
   const name = machineName
     .replace(/\.(ova|ovf|box|vmdk|raw|img)$/i, "")
     .toLowerCase()

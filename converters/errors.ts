@@ -1,4 +1,4 @@
-import { OutputError, UnsupportedError, UsageError } from "../src/errors.ts";
+import { UnsupportedError, UsageError } from "../src/errors.ts";
 
 export function directionUnsupported(source: string, destination: string): UnsupportedError {
   return new UnsupportedError("CONVERT_DIRECTION", `converting ${source} into ${destination} is not supported yet`, {
@@ -18,8 +18,4 @@ export function notAMachine(reference: string): UsageError {
 
 export function transportUnsupported(transport: string): UnsupportedError {
   return new UnsupportedError("CONVERT_TRANSPORT", `the transport ${transport}: is not supported yet`);
-}
-
-export function sameFile(path: string): OutputError {
-  return new OutputError("CONVERT_SAME_FILE", "the output would overwrite the input", { where: { file: path } });
 }

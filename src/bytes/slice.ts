@@ -44,9 +44,9 @@ export class ZeroPadded implements ByteSource {
   read(offset: number, length: number): Awaitable<Uint8Array> {
     checkRange(this, offset, length);
     const real = Math.max(0, Math.min(length, this.#source.size - offset));
-    if (real === length) return this.#source.read(offset, length);
-    const bytes = new Uint8Array(length);
+    const bytes = new Uint8Array(real === length ? 0 : length);
     if (real === 0) return bytes;
+    if (real === length) return this.#source.read(offset, length);
     return map(this.#source.read(offset, real), (found) => {
       bytes.set(found);
       return bytes;

@@ -82,6 +82,8 @@ describe("transload", () => {
     [["convert", "nowhere.ova", "oci:x:y"], 66, "FILE_NOT_FOUND"],
     [["convert", "oci:a:b", "oci:x:y"], 69, "CONVERT_DIRECTION"],
     [["inspect", "raw:nothing"], 66, "FILE_NOT_FOUND"],
+    [["ls", "oci:first:latest"], 2, "CONVERT_NOT_A_MACHINE"],
+    [["convert", HELLO, "docker://localhost/x"], 69, "CONVERT_TRANSPORT"],
     [["cat", HELLO, "/no/such"], 66, "GUEST_PATH_MISSING"],
     [["cat", HELLO, "/etc"], 2, "GUEST_PATH_TYPE"],
   ])("%j ends with %i, on stderr alone", (args, status, code) => {
@@ -104,7 +106,9 @@ describe("transload", () => {
     expect(run(["inspect", HELLO, "--no-json"], { cwd: place }).stdout).toContain("machine hello");
     expect(run(["inspect", HELLO], { env: { TRANSLOAD_JSON: "true" } }).stdout).toMatch(/^\{/);
     writeFileSync(join(folder, "bad.yaml"), "- a\n");
-    expect(run(["inspect", HELLO, "--config", "bad.yaml"])).toMatchObject({ status: 2 });
+    const malformed = run(["inspect", HELLO, "--config", "bad.yaml"]);
+    expect(malformed).toMatchObject({ status: 2 });
+    expect(malformed.stderr).toContain("USAGE_CONFIG");
   });
 });
 
