@@ -1,0 +1,51 @@
+import { type Awaitable, type ByteSource, map } from "../../bytes/byte-source.ts";
+import { run } from "../../bytes/steps.ts";
+import { type Piece, ScatteredSource } from "../scattered-source.ts";
+import { thinInvalid } from "./errors.ts";
+import type { ThinMetadata } from "./thin-metadata.ts";
+
+/** A pool of blocks that thin volumes share. */
+export interface ThinPool {
+  readonly name: string;
+  readonly metadata: ThinMetadata;
+  readonly data: ByteSource;
+}
+
+/** A volume whose blocks lie in a pool where they were ever written; the others show `origin`, or are holes. */
+export class ThinVolume extends ScatteredSource {
+  readonly name: string;
+  readonly size: number;
+  readonly #pool: ThinPool;
+  readonly #root: number;
+  readonly #origin: ByteSource | undefined;
+
+  constructor(name: string, size: number, pool: ThinPool, root: number, origin: ByteSource | undefined) {
+    super();
+    this.name = name;
+    this.size = size;
+    this.#pool = pool;
+    this.#root = root;
+    this.#origin = origin;
+  }
+
+  protected pieceAt(offset: number, limit: number): Awaitable<Piece> {
+    const { metadata, data, name } = this.#pool;
+    const { blockSize } = metadata;
+    const block = Math.floor(offset / blockSize);
+    const inside = offset - block * blockSize;
+    const most = Math.ceil((inside + limit) / blockSize);
+    return map(run(metadata.lookup(this.#root, block, most)), ({ count, first }) => {
+      const length = Math.min(limit, count * blockSize - inside);
+      if (first === undefined) return this.#unmapped(offset, length);
+      const at = first * blockSize + inside;
+      if (at + length > data.size) throw thinInvalid(name, `block ${first} lies beyond the end of its data`);
+      return { length, source: data, at };
+    });
+  }
+
+  #unmapped(offset: number, length: number): Piece {
+    const origin = this.#origin;
+    if (origin === undefined || offset >= origin.size) return { length, source: undefined };
+    return { length: Math.min(length, origin.size - offset), source: origin, at: offset };
+  }
+}
