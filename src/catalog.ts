@@ -1,4 +1,4 @@
-import type { ByteSource } from "./bytes/byte-source.ts";
+import type { Awaitable, ByteSource } from "./bytes/byte-source.ts";
 
 /** Bytes that tell a format, at `offset` from the start of the source, or from its end if negative. */
 export interface Magic {
@@ -12,7 +12,7 @@ export interface CatalogEntry<F> {
   /** One of these is enough. */
   readonly magic: readonly Magic[];
   /** Looks at more than fixed bytes where the format has none (a text, a table with sane entries); `head` is the first 128 KiB. */
-  readonly detect?: (head: Uint8Array, source: ByteSource) => boolean;
+  readonly detect?: (head: Uint8Array, source: ByteSource) => Awaitable<boolean>;
   /** File endings with the dot, in lower case. */
   readonly suffixes: readonly string[];
   load(): Promise<F>;
@@ -38,7 +38,7 @@ export class Catalog<F> {
       for (const magic of entry.magic) {
         if (await fits(magic, source, head)) return entry;
       }
-      if (entry.detect?.(head, source) === true) return entry;
+      if (entry.detect !== undefined && (await entry.detect(head, source))) return entry;
     }
     return undefined;
   }
