@@ -51,6 +51,12 @@ function byLink(stack: StorageStack, places: readonly Place[], kind: string, nam
   if (hexadecimal !== undefined) {
     return places.find(({ system, volume }) => plain(system?.uuid) + plain(volume?.uuid) === hexadecimal);
   }
+  const [, property, array] = /^md-(uuid|name)-(.+)$/.exec(name) ?? [];
+  if (property !== undefined) {
+    return places.find(({ system }) => {
+      return system?.scheme === "md" && (property === "uuid" ? system.uuid : system.label) === array;
+    });
+  }
   if (name.startsWith("dm-name-")) return byName(stack, places, `mapper/${name.slice("dm-name-".length)}`);
   return onOnlyDisk(stack, name);
 }
@@ -74,11 +80,12 @@ function byName(stack: StorageStack, places: readonly Place[], name: string): Pl
   if (letters !== undefined) return onDisk(stack.disks[letterIndex(letters)], partition ?? "");
   const [numbered, nvme, card, part] = NUMBERED.exec(name) ?? [];
   if (numbered !== undefined) return onDisk(stack.disks[Number(nvme ?? card)], part ?? "");
-  return places.find(({ system, volume }) => {
-    if (volume === undefined || system?.scheme === "mbr" || system?.scheme === "gpt") return false;
-    if (volume.id === name) return true;
-    const [group, logical, ...more] = volume.id.split("/");
-    if (group === undefined || logical === undefined || more.length > 0) return false;
+  const array = /^md\/([0-9]+)$/.exec(name)?.[1];
+  return places.find(({ device, disk, system, volume }) => {
+    if (disk !== undefined) return false;
+    if (device === name || (array !== undefined && device === `md${array}`)) return true;
+    const [group, logical, ...more] = volume?.id.split("/") ?? [];
+    if (system?.scheme !== "lvm2" || group === undefined || logical === undefined || more.length > 0) return false;
     return name === `mapper/${mapperName(group, logical)}`;
   });
 }

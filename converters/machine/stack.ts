@@ -6,7 +6,7 @@ import { ConverterError } from "../../src/errors.ts";
 import type { FileSystem, FileSystemFormat, FileSystemOptions } from "../../src/filesystem/file-system.ts";
 import { fileSystemFormats } from "../../src/filesystem/index.ts";
 import { type Recognised, recognise } from "../../src/filesystem/recognised.ts";
-import { volumeFormats } from "../../src/volume/index.ts";
+import { groupFormats, volumeFormats } from "../../src/volume/index.ts";
 import type { Volume, VolumeFormat, VolumeSystem } from "../../src/volume/volume-system.ts";
 import { hibernated } from "./errors.ts";
 
@@ -77,13 +77,12 @@ export interface StorageStack extends AsyncDisposable {
   readonly groups: readonly { readonly system: VolumeSystem; readonly volumes: readonly Place[] }[];
 }
 
-/** Every disk and volume: each disk with what is on it, then the groups. */
+/** Every disk and volume: each disk with what is on it, then the groups with what is on theirs. */
 export function* allPlaces(stack: Pick<StorageStack, "disks" | "groups">): Iterable<Place> {
-  for (const disk of stack.disks) {
-    yield disk;
-    if (disk.content.kind === "volumes") yield* disk.content.volumes;
+  for (const place of [...stack.disks, ...stack.groups.flatMap(({ volumes }) => volumes)]) {
+    yield place;
+    if (place.content.kind === "volumes") yield* place.content.volumes;
   }
-  for (const group of stack.groups) yield* group.volumes;
 }
 
 /** `ext4 "root"`, `LUKS2 encrypted volume`, `nothing`: what a person would call it. */
@@ -117,12 +116,20 @@ export function describePlace({ device, content }: Place): string {
 
 /** The formats that are looked for. */
 export interface StackFormats {
+  /** Partition tables. */
   readonly volumes: Catalog<VolumeFormat>;
+  /** Volume groups and arrays. */
+  readonly groups: Catalog<VolumeFormat>;
   readonly fileSystems: Catalog<FileSystemFormat>;
   recognise(source: ByteSource): Promise<Recognised | undefined>;
 }
 
-const FORMATS: StackFormats = { volumes: volumeFormats, fileSystems: fileSystemFormats, recognise };
+const FORMATS: StackFormats = {
+  volumes: volumeFormats,
+  groups: groupFormats,
+  fileSystems: fileSystemFormats,
+  recognise,
+};
 
 /** Opens what stands on the disks of one machine, in the order of its controllers. What fails to open stays in the tree with its error. */
 export async function openStack(
@@ -142,8 +149,8 @@ export async function openStack(
 /** A place whose content is being found out. */
 type OpenPlace = { -readonly [K in keyof Place]: Place[K] };
 
-/** Partition tables: they take one disk each, and stand only on whole disks. */
-const TABLES: ReadonlySet<string> = new Set(["gpt", "mbr", "apple-partition-map", "bsd-disklabel"]);
+/** Linux looks for partitions on disks and on arrays, but not on the volumes of the device mapper. */
+const UNDIVIDED: ReadonlySet<string> = new Set(["lvm2"]);
 const UNKNOWN: Content = { kind: "unknown" };
 
 class StackOpening {
@@ -176,12 +183,12 @@ class StackOpening {
     for (const fileSystem of this.#fileSystems.splice(0)) await fileSystem[Symbol.asyncDispose]();
   }
 
-  /** Gives the partitions of a disk, or the disk itself where it has no table. */
+  /** Gives the partitions of a disk or an array, or the place itself where it has no table. */
   async #openTable(disk: OpenPlace): Promise<OpenPlace[]> {
     let type: string | undefined;
     try {
       const format = await this.#formats.volumes.probe(disk.source);
-      if (format === undefined || !TABLES.has(format.name)) return [disk];
+      if (format === undefined) return [disk];
       type = format.name;
       const [system] = await (await format.load()).open([disk.source], this.#ctx);
       // A boot loader's first sector on a disk without partitions reads as a table without entries.
@@ -200,13 +207,13 @@ class StackOpening {
    * in the order of the catalog, so that a group is opened when all its members are there. Gives the places that are in none.
    */
   async #openGroups(leaves: readonly OpenPlace[]): Promise<OpenPlace[]> {
-    const { volumes: catalog } = this.#formats;
+    const { groups: catalog } = this.#formats;
     const rest: OpenPlace[] = [];
     let members: { readonly place: OpenPlace; readonly format: CatalogEntry<VolumeFormat> }[] = [];
     for (let fresh = leaves; ; ) {
       for (const place of fresh) {
         const format = await this.#probe(catalog, place);
-        if (format !== undefined && !TABLES.has(format.name)) members.push({ place, format });
+        if (format !== undefined) members.push({ place, format });
         else if (place.content === UNKNOWN) rest.push(place);
       }
       const next = catalog.entries.find((entry) => members.some(({ format }) => format === entry));
@@ -225,11 +232,14 @@ class StackOpening {
         this.#ctx,
       );
       for (const member of members) member.content = { kind: "member", scheme: entry.name };
-      return systems.flatMap((system) => {
+      const leaves: OpenPlace[] = [];
+      for (const system of systems) {
         const volumes = system.volumes.map((volume) => volumePlace(system, volume));
         this.#groups.push({ system, volumes });
-        return volumes;
-      });
+        for (const volume of volumes)
+          leaves.push(...(UNDIVIDED.has(entry.name) ? [volume] : await this.#openTable(volume)));
+      }
+      return leaves;
     } catch (error) {
       for (const member of members) member.content = damaged(entry.name, error);
       return [];
@@ -294,8 +304,13 @@ class StackOpening {
 }
 
 function volumePlace(system: VolumeSystem, volume: Volume, on?: OpenPlace): OpenPlace {
-  const device = on === undefined ? volume.id : `${on.device}${volume.id}`;
+  const device = on === undefined ? volume.id : partitionName(on.device, volume.id);
   return { device, source: volume, volume, system, disk: on?.disk, content: UNKNOWN };
+}
+
+/** sda1, md0p1: a "p" keeps the numbers apart. */
+function partitionName(device: string, id: string): string {
+  return /[0-9]$/.test(device) ? `${device}p${id}` : device + id;
 }
 
 function damaged(type: string | undefined, error: unknown): Content {

@@ -3,7 +3,9 @@ import { Catalog } from "../catalog.ts";
 import type { Context } from "../context.ts";
 import { schemeUnsupported } from "./errors.ts";
 import { GptHeader } from "./gpt-header.ts";
+import { findLabel } from "./lvm2/label.ts";
 import { firstRecord } from "./mbr-record.ts";
+import { isMember } from "./md/find-member.ts";
 import { sectorSizeOf } from "./partition.ts";
 import type { VolumeFormat, VolumeSystem } from "./volume-system.ts";
 
@@ -17,7 +19,7 @@ function unread(name: string, title: string): () => Promise<VolumeFormat> {
   });
 }
 
-/** Every way to divide disks, in the order in which they are tried. */
+/** Partition tables: each divides one disk. In the order in which they are tried. */
 export const volumeFormats: Catalog<VolumeFormat> = new Catalog<VolumeFormat>([
   {
     name: "gpt",
@@ -45,6 +47,27 @@ export const volumeFormats: Catalog<VolumeFormat> = new Catalog<VolumeFormat>([
     magic: [{ offset: 512, bytes: Uint8Array.of(0x57, 0x45, 0x56, 0x82) }],
     suffixes: [],
     load: unread("bsd-disklabel", "a BSD disk label"),
+  },
+]);
+
+/**
+ * What joins several disks and partitions to volumes. In the order in which groups are opened: Linux starts its arrays
+ * first, and most arrays that meet volume groups lie below them.
+ */
+export const groupFormats: Catalog<VolumeFormat> = new Catalog<VolumeFormat>([
+  {
+    name: "md",
+    magic: [],
+    detect: (_head, source) => isMember(source),
+    suffixes: [],
+    load: async () => (await import("./md/format.ts")).format,
+  },
+  {
+    name: "lvm2",
+    magic: [],
+    detect: (head) => findLabel(head) !== undefined,
+    suffixes: [],
+    load: async () => (await import("./lvm2/format.ts")).format,
   },
 ]);
 

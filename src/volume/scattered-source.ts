@@ -79,6 +79,10 @@ export class StripedSource extends ScatteredSource {
     const inside = offset - index * this.#chunk;
     const count = this.#members.length;
     const source = this.#members[index % count] as ByteSource;
-    return { length: Math.min(limit, this.#chunk - inside), source, at: Math.floor(index / count) * this.#chunk + inside };
+    return {
+      length: Math.min(limit, this.#chunk - inside),
+      source,
+      at: Math.floor(index / count) * this.#chunk + inside,
+    };
   }
 }

@@ -103,11 +103,8 @@ function formats(opened: string[] = []): StackFormats {
     },
   };
   return {
-    volumes: new Catalog([
-      entry("gpt", table),
-      entry("md", groupFormat("md", opened)),
-      entry("lvm2", groupFormat("lvm2", opened)),
-    ]),
+    volumes: new Catalog([entry("gpt", table)]),
+    groups: new Catalog([entry("md", groupFormat("md", opened)), entry("lvm2", groupFormat("lvm2", opened))]),
     fileSystems: new Catalog([entry("ext4", ext4)]),
     async recognise(source) {
       const text = await textOf(source);

@@ -46,9 +46,13 @@ export function memberMissing(volume: string, uuid: string): NotFoundError {
 
 /** LVM_SEGMENT_UNSUPPORTED: a kind of volume that is not read. */
 export function segmentUnsupported(volume: string, type: string): UnsupportedError {
-  return new UnsupportedError("LVM_SEGMENT_UNSUPPORTED", `${volume} is of the type ${JSON.stringify(type)}, which is not read`, {
-    advice: CARRY,
-  });
+  return new UnsupportedError(
+    "LVM_SEGMENT_UNSUPPORTED",
+    `${volume} is of the type ${JSON.stringify(type)}, which is not read`,
+    {
+      advice: CARRY,
+    },
+  );
 }
 
 /** LVM_TEXT: metadata that does not parse; `offset` counts characters, `found` is undefined at the end. */

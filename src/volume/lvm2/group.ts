@@ -118,7 +118,9 @@ export function readGroup(root: Section): VolumeGroup {
   if (sectors < 1 || sectors > 2 ** 32) throw groupInvalid(name, `extents of ${sectors} sectors`);
   const extentSize = sectors * SECTOR;
   const members = fields.below("physical_volumes").map(([key, member]) => [key, readMember(member)] as const);
-  const volumes = fields.below("logical_volumes").map(([key, volume]) => [key, readVolume(name, key, volume, extentSize)] as const);
+  const volumes = fields
+    .below("logical_volumes")
+    .map(([key, volume]) => [key, readVolume(name, key, volume, extentSize)] as const);
   return {
     name,
     uuid: fields.text("id"),
