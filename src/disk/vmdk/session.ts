@@ -1,4 +1,4 @@
-import { ByteCache } from "../byte-cache.ts";
+import { ByteCache } from "../../bytes/byte-cache.ts";
 import type { OpenContext } from "../virtual-disk.ts";
 
 const GRAIN_CACHE = 4 << 20;
