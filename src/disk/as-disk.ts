@@ -4,7 +4,7 @@ import type { VirtualDisk } from "./virtual-disk.ts";
 /** `content` as a disk of a format. Disposing the disk disposes nothing: it borrows what it reads. */
 export function asDisk(
   content: ByteSource,
-  facts: Pick<VirtualDisk, "format" | "variant" | "sectorSize" | "storedBytes">,
+  facts: Pick<VirtualDisk, "format" | "variant" | "sectorSize" | "storedBytes" | "identities">,
 ): VirtualDisk {
   return {
     name: content.name,
@@ -13,6 +13,7 @@ export function asDisk(
     variant: facts.variant,
     sectorSize: facts.sectorSize,
     storedBytes: facts.storedBytes,
+    identities: facts.identities ?? [],
     read: (offset: number, length: number): Awaitable<Uint8Array> => content.read(offset, length),
     extentAt: (offset: number, limit: number): Awaitable<Extent> => content.extentAt(offset, limit),
     [Symbol.asyncDispose]: async () => {},

@@ -1,7 +1,8 @@
 import type { ByteSource } from "../bytes/byte-source.ts";
 import { Catalog } from "../catalog.ts";
 import { capacityDiffers, diskEmpty, formatDiffers, formatUnknown, formatUnsupported } from "./errors.ts";
-import type { DiskFormat, OpenContext, VirtualDisk } from "./virtual-disk.ts";
+import { formatContext } from "./image-chain.ts";
+import type { DiskFormat, FormatContext, OpenContext, VirtualDisk } from "./virtual-disk.ts";
 import { isDescriptorText } from "./vmdk/descriptor-magic.ts";
 
 /** What a package says about one of its disks. */
@@ -53,7 +54,7 @@ export const diskFormats: Catalog<DiskFormat> = new Catalog<DiskFormat>([
     name: "vdi",
     magic: [{ offset: 64, bytes: u32le(0xbeda107f) }],
     suffixes: [".vdi"],
-    load: unread("vdi", "a VirtualBox VDI image"),
+    load: async () => (await import("./vdi/format.ts")).format,
   },
   {
     name: "vhdx",
@@ -144,19 +145,23 @@ export async function openDisk(
   open: OpenContext,
   declared: DeclaredDisk = {},
 ): Promise<VirtualDisk> {
-  if (source.size === 0) throw diskEmpty(source.name);
-  const found = await diskFormats.probe(source);
-  const wanted = declared.format === undefined ? undefined : diskFormats.byName(declared.format);
-  if (declared.format !== undefined && wanted === undefined) throw formatUnknown(source.name, declared.format);
-  const name = wanted?.name === "raw" ? "raw" : (found?.name ?? wanted?.name ?? "raw");
-  const entry = diskFormats.byName(name);
-  if (entry === undefined) throw formatUnknown(source.name, name);
-  if (wanted !== undefined && found !== undefined && wanted !== found) {
-    open.diagnostic(formatDiffers(source.name, wanted.name, found.name, name));
-  }
-  const disk = await (await entry.load()).open(source, open);
+  const disk = await openImage(source, formatContext(open, openImage), declared.format);
   if (declared.capacity !== undefined && declared.capacity !== disk.size) {
     open.diagnostic(capacityDiffers(source.name, declared.capacity, disk.size));
   }
   return disk;
+}
+
+async function openImage(source: ByteSource, ctx: FormatContext, declared: string | undefined): Promise<VirtualDisk> {
+  if (source.size === 0) throw diskEmpty(source.name);
+  const found = await diskFormats.probe(source);
+  const wanted = declared === undefined ? undefined : diskFormats.byName(declared);
+  if (declared !== undefined && wanted === undefined) throw formatUnknown(source.name, declared);
+  const name = wanted?.name === "raw" ? "raw" : (found?.name ?? wanted?.name ?? "raw");
+  const entry = diskFormats.byName(name);
+  if (entry === undefined) throw formatUnknown(source.name, name);
+  if (wanted !== undefined && found !== undefined && wanted !== found) {
+    ctx.diagnostic(formatDiffers(source.name, wanted.name, found.name, name));
+  }
+  return await (await entry.load()).open(source, ctx);
 }

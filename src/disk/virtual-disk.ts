@@ -11,6 +11,8 @@ export interface VirtualDisk extends ByteSource {
   readonly sectorSize: number;
   /** Bytes of guest data that the container really holds, before compression; undefined where that is not known without reading. */
   readonly storedBytes: number | undefined;
+  /** What a child of this image knows it by, where its format has that. A change of the content changes one of them. */
+  readonly identities?: readonly string[];
 }
 
 /** The ONLY way an image may reach a file that it names (extents, parents): names are looked up inside the same package. */
@@ -19,8 +21,23 @@ export interface OpenContext extends Context {
   resolve(name: string): Promise<ByteSource>;
 }
 
+/** What a format is opened with: it counts what the images of one chain take together. */
+export interface FormatContext extends OpenContext {
+  /** How many images stand on this one: 0 for the disk itself, 1 for its parent. */
+  readonly depth: number;
+  /**
+   * Opens the image that `child` is based on, as `format` of the catalog; without one as what it shows, and `raw` is what shows
+   * nothing. Throws CorruptError DISK_CHAIN for a circle and for too many, and what `resolve` throws.
+   */
+  openBase(child: string, name: string, format: string | undefined): Promise<VirtualDisk>;
+  /** Opens what `wrapping` held. Counts as a step of the chain. */
+  openInner(wrapping: string, inner: ByteSource): Promise<VirtualDisk>;
+  /** Counts `bytes` of a table that is kept while the disk is open; throws CorruptError DISK_TABLES_TOO_LARGE. */
+  keepTable(file: string, bytes: number): void;
+}
+
 export interface DiskFormat {
   readonly name: string;
   /** Reads metadata only. The disk borrows `source`: whoever opened that disposes it, after the disk. */
-  open(source: ByteSource, open: OpenContext): Promise<VirtualDisk>;
+  open(source: ByteSource, ctx: FormatContext): Promise<VirtualDisk>;
 }

@@ -4,20 +4,13 @@ import { MemorySource } from "../../src/bytes/memory-source.ts";
 import { diskFormats } from "../../src/disk/index.ts";
 import { fixture } from "../support/needs.ts";
 import { busyParts, firstDifference, openImage } from "./images.ts";
+import { pattern } from "./pattern.ts";
 
 interface Expected {
   readonly format: string;
   readonly variant: string;
   readonly sectors: number;
   readonly diagnostics: readonly string[];
-}
-
-/** 4 KiB block n is filled with byte n, the first MiB is a hole. */
-function pattern(sectors: number): Buffer {
-  const disk = Buffer.alloc(sectors * 512);
-  for (let at = 1 << 20; at < disk.length; at += 4096)
-    disk.fill((at / 4096) % 256, at, Math.min(at + 4096, disk.length));
-  return disk;
 }
 
 const formats = diskFormats.entries.map(({ name }) => name).filter((name) => existsSync(fixture(name)));

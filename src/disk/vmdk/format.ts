@@ -1,7 +1,8 @@
 import type { ByteSource } from "../../bytes/byte-source.ts";
 import { compose, type Region } from "../../bytes/regions.ts";
-import { Slice, ZeroPadded } from "../../bytes/slice.ts";
+import { Slice } from "../../bytes/slice.ts";
 import { asDisk } from "../as-disk.ts";
+import { packageName, resized } from "../parent.ts";
 import type { DiskFormat } from "../virtual-disk.ts";
 import { type Descriptor, type ExtentLine, parseDescriptor } from "./descriptor.ts";
 import { isDescriptorText } from "./descriptor-magic.ts";
@@ -155,20 +156,6 @@ async function openParent(
     throw parentChanged(child.name, name, descriptor.parentCid, parent.descriptor?.cid);
   }
   return parent.content;
-}
-
-/** `[offset, offset + size)` of a parent, which may end before: then zeros follow. */
-function resized(parent: ByteSource, offset: number, size: number): ByteSource {
-  const from = Math.min(offset, parent.size);
-  const rest = new Slice(parent, from, Math.min(size, parent.size - from));
-  return rest.size === size ? rest : new ZeroPadded(rest, size);
-}
-
-/** A name as the package may know it: relative names as they are, of absolute ones (they are another machine's) the last part. */
-function packageName(name: string): string {
-  const slashed = name.replaceAll("\\", "/");
-  const absolute = slashed.startsWith("/") || /^[a-z]:/i.test(slashed);
-  return absolute ? slashed.slice(slashed.lastIndexOf("/") + 1) : slashed;
 }
 
 function checkedSize(source: ByteSource, sectors: number): number {
