@@ -92,6 +92,11 @@ export function memberUuid(number: number): string {
   return `PhysicalVolume${number}`.padEnd(32, "x");
 }
 
+/** The same for a group. */
+export function groupUuid(name: string): string {
+  return name.replaceAll("-", "").padEnd(32, "g");
+}
+
 /** With them, as in a text. */
 export function hyphenated(uuid: string): string {
   return [6, 10, 14, 18, 22, 26, 32].map((end, index) => uuid.slice([0, 6, 10, 14, 18, 22, 26][index], end)).join("-");
@@ -149,7 +154,7 @@ pe_count = ${extents}
   );
   const volumes = Object.entries(group.volumes).map(([key, made], index) => volumeText(key, made, index));
   return `${name} {
-id = "${hyphenated(name.padEnd(32, "g"))}"
+id = "${hyphenated(groupUuid(name))}"
 seqno = ${seqno}
 format = "lvm2"			# informational
 status = ["RESIZEABLE", "READ", "WRITE"]
