@@ -2,7 +2,7 @@ import type { Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import * as zlib from "node:zlib";
 import { Decompress } from "fzstd";
-import { CorruptError, UnsupportedError } from "../errors.ts";
+import { ConverterError, CorruptError, UnsupportedError } from "../errors.ts";
 import { ByteReader } from "./byte-reader.ts";
 import { gunzip, isGzip } from "./gunzip.ts";
 
@@ -15,7 +15,10 @@ const SKIPPABLE_MAGIC = 0x184d2a50;
 const MOST_BLOCK = 128 << 10;
 
 /** From Node 22.15 on. */
-const { createZstdDecompress } = zlib as { readonly createZstdDecompress?: () => Transform };
+const { createZstdDecompress, zstdDecompressSync } = zlib as {
+  readonly createZstdDecompress?: () => Transform;
+  readonly zstdDecompressSync?: (frame: Uint8Array, options: { readonly maxOutputLength: number }) => Uint8Array;
+};
 
 /**
  * A decoder keeps a window in memory. zstd's own limit is 128 MiB; the decoder in JavaScript moves its whole window for each
@@ -100,19 +103,74 @@ async function* inflateFrame(
   }
 }
 
+/**
+ * The plain bytes of the zstd frame at the start of `bytes`, whatever follows it. Throws CorruptError BYTES_COMPRESSED for what
+ * is damaged, cut off or larger than `most` bytes, UnsupportedError ZSTD_DICTIONARY, ZSTD_WINDOW.
+ */
+export function unzstdFrame(bytes: Uint8Array, most: number, name: string): Uint8Array {
+  const frameBytes = bytes.subarray(0, frameLength(bytes, name));
+  try {
+    if (zstdDecompressSync !== undefined) return zstdDecompressSync(frameBytes, { maxOutputLength: most });
+    return decodeFrameSync(frameBytes, most, name);
+  } catch (cause) {
+    throw cause instanceof ConverterError ? cause : damaged(name, cause);
+  }
+}
+
+function decodeFrameSync(frameBytes: Uint8Array, most: number, name: string): Uint8Array {
+  const plain: Uint8Array[] = [];
+  let size = 0;
+  const decoder = new Decompress((piece) => {
+    size += piece.length;
+    if (size > most) throw damaged(name);
+    plain.push(piece);
+  });
+  decoder.push(frameBytes, true);
+  return plain.length === 1 && plain[0] !== undefined ? plain[0] : Buffer.concat(plain, size);
+}
+
+/** Checks the header and walks the blocks, as `frame` does for a stream. */
+function frameLength(bytes: Uint8Array, name: string): number {
+  const descriptor = bytes[4] ?? 0;
+  const singleSegment = (descriptor & 0x20) !== 0;
+  const sizeFlag = descriptor >> 6;
+  let at = 5;
+  const take = (length: number): Uint8Array => {
+    at += length;
+    if (at > bytes.length) throw damaged(name);
+    return bytes.subarray(at - length, at);
+  };
+  if (bytes.length < MAGIC_BYTES || littleEndian(bytes.subarray(0, MAGIC_BYTES)) !== ZSTD_MAGIC) throw damaged(name);
+  const [window] = take(singleSegment ? 0 : 1);
+  const dictionary = take([0, 1, 2, 4][descriptor & 3] ?? 0);
+  const size = take(sizeFlag === 0 ? Number(singleSegment) : 1 << sizeFlag);
+  checkHeader(window === undefined ? littleEndian(size) : windowSize(window), dictionary, name);
+  for (let last = false; !last; ) {
+    const word = littleEndian(take(3));
+    last = (word & 1) !== 0;
+    if (word >> 3 > MOST_BLOCK) throw damaged(name);
+    take(((word >> 1) & 3) === 1 ? 1 : word >> 3);
+  }
+  if ((descriptor & 4) !== 0) take(4);
+  return at;
+}
+
 /** In JavaScript. What it throws for damaged data is not always an error of its own. */
 async function* decodeFrame(pieces: AsyncIterable<Uint8Array>, name: string): AsyncGenerator<Uint8Array, void> {
   let plain: Uint8Array[] = [];
   const decoder = new Decompress((bytes) => plain.push(bytes));
-  for await (const piece of pieces) {
+  const push = (piece: Uint8Array, final: boolean): readonly Uint8Array[] => {
     plain = [];
     try {
-      decoder.push(piece);
+      decoder.push(piece, final);
     } catch (cause) {
       throw damaged(name, cause);
     }
-    yield* plain;
-  }
+    return plain.filter(({ length }) => length > 0);
+  };
+  for await (const piece of pieces) yield* push(piece, false);
+  // It holds frames of less than 18 bytes back until it is told that no more comes.
+  yield* push(new Uint8Array(0), true);
 }
 
 /** A copy, since some of what is taken is kept. */
