@@ -11,6 +11,12 @@ export const fileSystemFormats: Catalog<FileSystemFormat> = new Catalog<FileSyst
     load: () => import("./ext4/reader.ts").then((module) => module.format),
   },
   {
+    name: "xfs",
+    magic: [{ offset: 0, bytes: "XFSB" }],
+    suffixes: [".xfs"],
+    load: () => import("./xfs/reader.ts").then((module) => module.format),
+  },
+  {
     name: "iso9660",
     magic: [{ offset: 0x8001, bytes: "CD001" }],
     suffixes: [".iso"],
