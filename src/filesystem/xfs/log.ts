@@ -66,7 +66,7 @@ export class Log {
     const count = head.isWrapped ? Math.min(WINDOW, this.blocks) : Math.min(WINDOW, head.block);
     const start = (head.block - count + this.blocks) % this.blocks;
     const last = this.#lastRecord(yield* this.#read(start, count), start, head);
-    if (last === undefined) throw this.#damaged("it ends without a whole record", head.block);
+    if (last === undefined) throw this.#damaged("there is no whole record before its end", head.block);
     if (isUnmount(last.header, last.record)) return undefined;
     const { block: tail, cycle } = last.header.tailLsn;
     const length = (last.end - tail + this.blocks) % this.blocks;
@@ -120,41 +120,36 @@ export class Log {
   }
 
   /**
-   * The last whole record before the head, after which others may be torn: those were not committed. `window` is what lies
-   * before the head, from block `start` on. More torn ones than can be in flight are damage.
+   * The last whole record before the head, as far as records follow each other without a gap: those behind one that is torn
+   * were in flight with it and were not committed. `window` is what lies before the head, from block `start` on.
    */
   #lastRecord(window: Uint8Array, start: number, head: Head) {
     let found: { readonly header: RecordHeader; readonly record: Uint8Array; readonly end: number } | undefined;
-    let at = this.#nextHeader(window, 0, start, head);
-    while (at < window.length) {
+    let next = -1;
+    for (const at of this.#headers(window, start, head).slice(-IN_FLIGHT - 1)) {
       const header = new RecordHeader(window, at);
       const end = at + (header.headerBlocks + header.dataBlocks) * LOG_BLOCK;
-      const place = (start + at / LOG_BLOCK) % this.blocks;
-      if (header.magicNo !== RecordHeader.MAGIC || !header.sizesFit || end > window.length) break;
+      if ((next >= 0 && at !== next) || !header.sizesFit || end > window.length) break;
       const record = window.subarray(at, end);
       // mkfs.xfs gives its one record no checksum.
-      if (!this.#isWhole(header, record, place, head, false)) break;
+      if (!this.#isWhole(header, record, (start + at / LOG_BLOCK) % this.blocks, head, false)) break;
       found = { header, record, end: (start + end / LOG_BLOCK) % this.blocks };
-      at = end;
-    }
-    let torn = 0;
-    while (at < window.length) {
-      at = this.#nextHeader(window, at, start, head) + LOG_BLOCK;
-      if (at <= window.length && ++torn > IN_FLIGHT) {
-        throw this.#damaged("a record before the last ones is torn, or its checksum is wrong", start);
-      }
+      next = end;
     }
     return found;
   }
 
-  /** Byte offset of the next record's header of the cycle that its place must have; the window's length if there is none. */
-  #nextHeader(window: Uint8Array, from: number, start: number, head: Head): number {
-    for (let at = from; at < window.length; at += LOG_BLOCK) {
+  /** Byte offsets of the records' headers of the cycle that their place must have. */
+  #headers(window: Uint8Array, start: number, head: Head): number[] {
+    const found: number[] = [];
+    for (let at = 0; at < window.length; at += LOG_BLOCK) {
       const header = new RecordHeader(window, at);
       const place = (start + at / LOG_BLOCK) % this.blocks;
-      if (header.magicNo === RecordHeader.MAGIC && header.cycle === cycleAt(place, head)) return at;
+      if (header.magicNo !== RecordHeader.MAGIC || header.cycle !== cycleAt(place, head)) continue;
+      // After a recovery the kernel stamps the blocks in front of the head with headers of nothing.
+      if (header.numLogOps > 0) found.push(at);
     }
-    return window.length;
+    return found;
   }
 
   /** `record` begins at block `place`. */
