@@ -1,0 +1,3 @@
+import { fuzzXfs } from "./xfs-fuzz.ts";
+
+fuzzXfs(3000);
