@@ -2,12 +2,13 @@
 //   npm run bench -- FILE.ova [--rounds 3] [--level 6]
 // The peer needs root: the disk is converted to raw once beforehand (not timed), then each round mounts it, and runs
 // tar | pigz with a sha256sum before and behind. Everything of the guest is packed on both sides (--profile full).
-import { execFileSync, spawn } from "node:child_process";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { folderBytes, has, measure, median, range } from "./measure.mjs";
 
 const { positionals, values } = parseArgs({
   allowPositionals: true,
@@ -23,60 +24,6 @@ if (appliance === undefined) throw new Error("usage: npm run bench -- FILE.ova [
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 const WORK = mkdtempSync(join(tmpdir(), "transload-bench-"));
 const COMPRESSION = values.level === "" ? [] : ["--compression", `gzip:${values.level}`];
-
-function has(tool) {
-  try {
-    execFileSync("sh", ["-c", `command -v ${tool}`], { stdio: "ignore" });
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-function folderBytes(folder) {
-  return readdirSync(folder, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile())
-    .reduce((sum, entry) => sum + statSync(join(entry.parentPath, entry.name)).size, 0);
-}
-
-/** Runs a bash script; answers wall and CPU seconds (children included), peak memory of the largest process, peak size of `tmp`. */
-async function measure(script, tmp) {
-  const child = spawn("bash", ["-c", `TIMEFORMAT='%R %U %S'; time { ${script}\n}`], {
-    stdio: ["ignore", "ignore", "pipe"],
-  });
-  let stderr = "";
-  child.stderr.on("data", (chunk) => {
-    stderr += chunk;
-  });
-  let peak = 0;
-  let spooled = 0;
-  const poll = setInterval(() => {
-    for (const pid of descendants(child.pid)) peak = Math.max(peak, highWater(pid));
-    if (tmp !== undefined) spooled = Math.max(spooled, folderBytes(tmp));
-  }, 25);
-  const status = await new Promise((done) => child.once("close", done));
-  clearInterval(poll);
-  if (status !== 0) throw new Error(`${script}\nended with ${status}:\n${stderr}`);
-  const [wall, user, system] = stderr.trim().split("\n").at(-1).split(" ").map(Number);
-  return { wall, cpu: user + system, peak, spooled };
-}
-
-function descendants(pid) {
-  try {
-    const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim().split(" ").filter(Boolean);
-    return [pid, ...children.flatMap((child) => descendants(Number(child)))];
-  } catch {
-    return [];
-  }
-}
-
-function highWater(pid) {
-  try {
-    return Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? 0) * 1024;
-  } catch {
-    return 0;
-  }
-}
 
 /** The raw disk and the byte offset of its root partition, made once. */
 function prepareRaw() {
@@ -132,11 +79,6 @@ try {
   if (!values.keep) rmSync(WORK, { recursive: true, force: true });
 }
 
-function median(numbers) {
-  const sorted = [...numbers].sort((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)];
-}
-
 function report() {
   const mib = (bytes) => (bytes / 2 ** 20).toFixed(0);
   console.log(
@@ -144,12 +86,11 @@ function report() {
   );
   for (const [index, { name }] of contenders.entries()) {
     const runs = results[index];
-    const wall = runs.map((run) => run.wall);
-    const range = `${median(wall).toFixed(2)} (${Math.min(...wall).toFixed(2)}-${Math.max(...wall).toFixed(2)})`;
+    const wall = range(runs.map((run) => run.wall));
     const [cpu, size, peak, spooled] = ["cpu", "size", "peak", "spooled"].map((key) =>
       median(runs.map((run) => run[key])),
     );
-    console.log(`| ${name} | ${range} | ${cpu.toFixed(1)} | ${mib(size)} | ${mib(peak)} | ${mib(spooled)} |`);
+    console.log(`| ${name} | ${wall} | ${cpu.toFixed(1)} | ${mib(size)} | ${mib(peak)} | ${mib(spooled)} |`);
   }
   for (let other = 1; other < contenders.length; other++) {
     const ratios = results[0].map((run, round) => results[other][round].wall / run.wall);
