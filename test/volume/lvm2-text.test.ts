@@ -1,6 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { parseConfig } from "../../src/volume/lvm2/config-text.ts";
+import { parseConfig, type Section } from "../../src/volume/lvm2/config-text.ts";
 import { refusal } from "./groups.ts";
+
+const parse = (text: string): Section => parseConfig(text, "test", { left: 200_000 });
 
 describe("the text of lvm2's metadata", () => {
   it("has settings, lists, sections, comments and escapes", () => {
@@ -16,7 +18,7 @@ vg-1.0 { # another
 }
 contents = "once"
 contents = "again"\n\0`;
-    const { settings, sections } = parseConfig(text, "test");
+    const { settings, sections } = parse(text);
     expect([...settings]).toEqual([["contents", "again"]]);
     const group = sections.get("vg-1.0");
     expect(Object.fromEntries(group?.settings ?? [])).toEqual({
@@ -33,15 +35,15 @@ contents = "again"\n\0`;
   it.each(["a", "a =", "a {", "a { b = 1", "}", "a = [", "a = [1 2]", "a = {}", '"a', '"a\\', "= 1", "a = é", "a b"])(
     "is refused where it breaks: %s",
     async (text) => {
-      expect(await refusal(() => parseConfig(text, "test"))).toBe("LVM_TEXT");
+      expect(await refusal(() => parse(text))).toBe("LVM_TEXT");
     },
   );
 
   it("is refused, and soon, where no group is that large", async () => {
     for (const text of ["a{".repeat(1 << 20), "a=1 ".repeat(2 << 20), `a=[${"1,".repeat(2 << 20)}]`]) {
-      expect(await refusal(() => parseConfig(text, "test"))).toBe("LVM_TEXT");
+      expect(await refusal(() => parse(text))).toBe("LVM_TEXT");
     }
-    expect(parseConfig("#\n".repeat(4 << 20), "test").settings.size).toBe(0);
-    expect(parseConfig(`a = "${"x".repeat(8 << 20)}"`, "test").settings.size).toBe(1);
+    expect(parse("#\n".repeat(4 << 20)).settings.size).toBe(0);
+    expect(parse(`a = "${"x".repeat(8 << 20)}"`).settings.size).toBe(1);
   });
 });

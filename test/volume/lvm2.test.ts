@@ -211,6 +211,16 @@ describe("the metadata of a group", () => {
     expect(await failureOf(volumes.get("a"))).toBe("LVM_PV_MISSING");
   });
 
+  it("is bounded over all disks together", async () => {
+    const sections = (disk: number) => Array.from({ length: 6000 }, (_, index) => `s${disk}.${index}{}`).join("");
+    const hostile = Array.from({ length: 35 }, (_, index) =>
+      memberDisk(0, 8, { uuid: `hostile${index}`.padEnd(32, "x"), text: sections(index) }),
+    );
+    const good = groupDisks(made);
+    expect((await openGroups([...hostile.slice(0, 10), ...good])).systems).toHaveLength(1);
+    expect(await refusal(() => openGroups([...hostile, ...good]))).toBe("LVM_UNUSABLE");
+  });
+
   const disk = (change: (disk: Buffer) => unknown): Buffer => {
     const bytes = memberDisk(0, 8, { text: groupText(made) });
     change(bytes);

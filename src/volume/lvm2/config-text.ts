@@ -10,14 +10,16 @@ export interface Section {
 
 /** lvm2's own groups nest five deep. */
 const MOST_DEPTH = 16;
-/** A volume takes about 15 of them: more than any group has, and still quick to refuse. */
-const MOST_VALUES = 1_000_000;
+/** How many values and sections all texts together may still have; parsing takes from it. */
+export interface ValueBudget {
+  left: number;
+}
 
 const WORD = /[A-Za-z0-9_.+/-]+/y;
 
 /** The text in which lvm2 keeps a volume group (libdm-config). Throws CorruptError LVM_TEXT where it does not parse; `file` is for messages. */
-export function parseConfig(text: string, file: string): Section {
-  return new ConfigParser(text, file).parse();
+export function parseConfig(text: string, file: string, budget: ValueBudget): Section {
+  return new ConfigParser(text, file, budget).parse();
 }
 
 interface Token {
@@ -29,13 +31,14 @@ interface Token {
 class ConfigParser {
   readonly #text: string;
   readonly #file: string;
+  readonly #budget: ValueBudget;
   #position = 0;
-  #values = 0;
   #token: Token;
 
-  constructor(text: string, file: string) {
+  constructor(text: string, file: string, budget: ValueBudget) {
     this.#text = text;
     this.#file = file;
+    this.#budget = budget;
     this.#token = this.#scan();
   }
 
@@ -143,7 +146,7 @@ class ConfigParser {
   }
 
   #count(): void {
-    if (++this.#values > MOST_VALUES) throw configTooLarge(this.#file, `it has more than ${MOST_VALUES} values`);
+    if (--this.#budget.left < 0) throw configTooLarge(this.#file, "there are more values than any group has");
   }
 }
 

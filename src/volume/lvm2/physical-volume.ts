@@ -4,8 +4,8 @@ import { type Area, findLabel, lvmChecksum, MetadataAreaHeader, PhysicalVolumeHe
 
 /** A text of a group of 10,000 volumes takes 4 MiB. */
 const MOST_TEXT_BYTES = 16 << 20;
-/** pvcreate makes at most two. */
-const MOST_AREAS = 8;
+/** As many as pvcreate makes. */
+const MOST_AREAS = 2;
 const HEAD = 4 * 512;
 
 /** What a physical volume tells of itself and of its group. */
@@ -30,7 +30,8 @@ export async function readPhysicalVolume(source: ByteSource): Promise<PhysicalVo
   if (label.offset + PhysicalVolumeHeader.SIZE > bytes.length) return `the label points to byte ${label.offset}`;
   const header = new PhysicalVolumeHeader(bytes, label.offset);
   const areas = header.metadataAreas;
-  if (areas === undefined || areas.length > MOST_AREAS) return "the list of metadata areas has no end";
+  if (areas === undefined || areas.length > MOST_AREAS)
+    return `the header lists no end, or more than ${MOST_AREAS} metadata areas`;
   const texts: string[] = [];
   const damages: string[] = [];
   for (const area of areas) {
