@@ -20,6 +20,8 @@ import {
 const MAX_VALUE = 65536;
 /** The same in leaves, nodes and the blocks of remote values, of version 5. */
 const CHECKSUM_AT = 0x0c;
+/** Of those that have their attributes outside the inode, nearly all need no more. */
+const BLOCKS_EACH = 4;
 /** XFS_DA_NODE_MAXDEPTH. */
 const MAX_DEPTH = 5;
 
@@ -52,15 +54,16 @@ class Collector {
 }
 
 /**
- * The extended attributes of inodes. One reader never reads more blocks than the file system has, since inodes do not share
- * attribute blocks.
+ * The extended attributes of inodes, which do not share attribute blocks. One reader never reads more blocks than the file
+ * system has and a few for each time it is asked, since an inode is asked for once for each of its hard links.
  */
 export class XattrReader {
   readonly #volume: Volume;
-  #blocksRead = 0;
+  #blocksLeft: number;
 
   constructor(volume: Volume) {
     this.#volume = volume;
+    this.#blocksLeft = volume.blocks;
   }
 
   *read(inode: Inode): Steps<Xattrs> {
@@ -74,6 +77,7 @@ export class XattrReader {
       return collector;
     }
     if (fork.format === FORK_FORMAT.EXTENTS && fork.extents === 0) return NONE;
+    this.#blocksLeft += BLOCKS_EACH;
     const map = this.#volume.map(inode, fork);
     collector.damage = yield* this.#leaves(map, collector);
     return collector;
@@ -110,7 +114,7 @@ export class XattrReader {
   }
 
   *#block(map: ExtentMap, logical: number): Steps<Uint8Array | undefined> {
-    if (this.#blocksRead++ > this.#volume.blocks) return undefined;
+    if (this.#blocksLeft-- <= 0) return undefined;
     const found = yield* readBlocks(this.#volume, map, logical, 1);
     if (found === undefined) return undefined;
     const { bytes, offset } = found;
