@@ -1,3 +1,3 @@
 import { fuzzXfs } from "./xfs-fuzz.ts";
 
-fuzzXfs(3000);
+fuzzXfs(2000);

@@ -12,6 +12,7 @@ import { fileSystemFormats } from "../../src/filesystem/index.ts";
 import { format } from "../../src/filesystem/xfs/reader.ts";
 import { fixture } from "../support/needs.ts";
 import { differences } from "../support/truth.ts";
+import { logRange, mendRecord, recordBlocks, records } from "./xfs-log.ts";
 import { withoutRawAcls } from "./xfs-truth.ts";
 
 function image(name: string): Buffer {
@@ -161,20 +162,13 @@ describe("xfs", () => {
 });
 
 describe("xfs with a log that was not replayed", () => {
-  /** Where the log of the fixture "dirty" is. */
   function logOf(bytes: Buffer): Buffer {
-    const blockSize = bytes.readUInt32BE(4);
-    const start = Number(bytes.readBigUInt64BE(0x30)) * blockSize;
-    return bytes.subarray(start, start + bytes.readUInt32BE(0x60) * blockSize);
+    return bytes.subarray(...logRange(bytes));
   }
 
-  /** Offsets of the records' headers in the log. */
-  function records(log: Buffer): number[] {
-    const found: number[] = [];
-    for (let at = 0; at < log.length; at += 512) {
-      if (log.readUInt32BE(at) === 0xfeedbabe && log.readUInt32BE(at + 0x28) > 0) found.push(at);
-    }
-    return found;
+  /** Writes over the data of a record. */
+  function tear(bytes: Buffer, record: number): void {
+    bytes.fill(0xaa, record + 520, record + 530);
   }
 
   it("lists what the kernel lists after its replay", async () => {
@@ -203,8 +197,7 @@ describe("xfs with a log that was not replayed", () => {
     const whole = await open(new MemorySource(image("dirty")));
     for (const back of [1, 3]) {
       const bytes = image("dirty");
-      const log = logOf(bytes);
-      log.fill(0xaa, (records(log).at(-back) as number) + 520, (records(log).at(-back) as number) + 530);
+      tear(bytes, records(bytes).at(-back) ?? 0);
       const { diagnostics } = await open(new MemorySource(bytes));
       expect(diagnostics.map((diagnostic) => diagnostic.code)).toEqual(["XFS_LOG_REPLAYED"]);
       expect(diagnostics[0]?.message).not.toBe(whole.diagnostics[0]?.message);
@@ -213,14 +206,37 @@ describe("xfs with a log that was not replayed", () => {
 
   it("refuses a log that is damaged, with a way out", async () => {
     const bytes = image("dirty");
-    const log = logOf(bytes);
-    log.fill(0xaa, (records(log)[3] as number) + 520, (records(log)[3] as number) + 530);
+    tear(bytes, records(bytes)[3] ?? 0);
     const error = await open(new MemorySource(bytes)).catch((cause: unknown) => cause);
     expect(error).toMatchObject({ code: "XFS_LOG", advice: expect.stringContaining("shut it down") });
     const cleared = image("dirty");
     logOf(cleared).fill(0, 512);
     expect(await code(cleared)).toBe("XFS_LOG");
   });
+
+  it.each([
+    ["a mapping of blocks that was announced and not done", 0x1244, "in the middle of mapping blocks"],
+    ["an item that it does not know", 0x1299, "unknown type 0x1299"],
+  ])("refuses %s", async (_, type, message) => {
+    const bytes = image("dirty");
+    const at = inodeItem(bytes);
+    bytes.writeUInt16LE(type, at);
+    mendRecord(bytes, at);
+    await expect(open(new MemorySource(bytes))).rejects.toMatchObject({
+      code: "XFS_LOG_UNSUPPORTED",
+      message: expect.stringContaining(message),
+    });
+  });
+
+  /** Where the log first has an inode: struct xfs_inode_log_format of two or three regions. */
+  function inodeItem(bytes: Buffer): number {
+    for (const block of records(bytes).flatMap((record) => recordBlocks(bytes, record).slice(1))) {
+      for (let at = block + 4; at < block + 508; at += 4) {
+        if ([0x0002_123b, 0x0003_123b].includes(bytes.readUInt32LE(at))) return at;
+      }
+    }
+    throw new Error("the log has no inode");
+  }
 
   it("refuses what it cannot replay", async () => {
     const bytes = image("dirty");
