@@ -255,6 +255,7 @@ class StackOpening {
       else if (place.content === UNKNOWN) await this.#recognise(place);
     }
     for (const [place, format] of found) {
+      if (place.content !== UNKNOWN) continue;
       const others = [...found.keys()].filter((other) => other !== place && found.get(other) === format);
       await this.#openFileSystem(place, format, others);
     }
@@ -276,6 +277,9 @@ class StackOpening {
       const fileSystem = await open();
       const { type, uuid, label } = fileSystem;
       place.content = { kind: "file-system", type, uuid, label, fileSystem, reopen: open };
+      for (const other of others) {
+        if (fileSystem.members?.includes(other.source)) other.content = { kind: "member", scheme: type };
+      }
     } catch (error) {
       place.content = damaged(entry.name, error);
     }

@@ -10,6 +10,8 @@ export interface FileSystem extends AsyncDisposable {
   /** As `UUID=` in fstab spells it. */
   readonly uuid: string | undefined;
   readonly label: string | undefined;
+  /** Of a file system over several volumes: those that it takes its bytes from. */
+  readonly members?: readonly ByteSource[];
   /** Bytes, and how many of them are in use as far as the superblock tells. */
   readonly size: number;
   readonly used: number | undefined;
