@@ -17,6 +17,12 @@ export const fileSystemFormats: Catalog<FileSystemFormat> = new Catalog<FileSyst
     load: () => import("./xfs/reader.ts").then((module) => module.format),
   },
   {
+    name: "btrfs",
+    magic: [{ offset: 0x10040, bytes: "_BHRfS_M" }],
+    suffixes: [".btrfs"],
+    load: () => import("./btrfs/reader.ts").then((module) => module.format),
+  },
+  {
     name: "iso9660",
     magic: [{ offset: 0x8001, bytes: "CD001" }],
     suffixes: [".iso"],

@@ -183,7 +183,6 @@ const OTHERS: readonly Row[] = [
 const VOLUME_DESCRIPTORS = steps(0x8001, 2048, 16);
 
 const FILE_SYSTEMS: readonly Row[] = [
-  ["btrfs", "btrfs file system", [at(0x10040, "_BHRfS_M")], { uuid: guid(0x10020), label: text(0x1012b, 256) }],
   ["ntfs", "NTFS file system", [at(3, "NTFS    ")], { uuid: serial(72, 8) }],
   ["exfat", "exFAT file system", [at(3, "EXFAT   ")], { uuid: serial(100, 4) }],
   ["refs", "ReFS file system", [at(3, "ReFS\0\0\0\0")]],
