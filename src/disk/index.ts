@@ -69,7 +69,7 @@ export const diskFormats: Catalog<DiskFormat> = new Catalog<DiskFormat>([
       { offset: 0, bytes: Uint8Array.of(0x51, 0x46, 0x49, 0xfb, 0, 0, 0, 3) },
     ],
     suffixes: [".qcow2"],
-    load: unread("qcow2", "a QCOW2 image"),
+    load: async () => (await import("./qcow2/format.ts")).format,
   },
   {
     name: "qcow",

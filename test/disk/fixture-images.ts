@@ -39,3 +39,17 @@ export async function openFixture({ title, beside }: FixtureImage, bytes: Buffer
     format: title.slice(0, title.indexOf("/")),
   });
 }
+
+/** One of them by its title. */
+export function fixtureImage(title: string): FixtureImage {
+  const found = fixtureImages([title.slice(0, title.indexOf("/"))]).find((image) => image.title === title);
+  if (found === undefined) throw new Error(`no fixture ${title}`);
+  return found;
+}
+
+/** The image with some 32-bit words of its own, in the byte order of its format. */
+export function changed(image: FixtureImage, words: Readonly<Record<number, number>>, order: "LE" | "BE"): Buffer {
+  const bytes = Buffer.from(image.input);
+  for (const [at, value] of Object.entries(words)) bytes[`writeUInt32${order}`](value >>> 0, Number(at));
+  return bytes;
+}

@@ -11,6 +11,8 @@ interface Expected {
   readonly variant: string;
   readonly sectors: number;
   readonly diagnostics: readonly string[];
+  /** What the image has where the pattern has a hole, if that is not a hole: its blocks may be too large for one. */
+  readonly start?: "data";
 }
 
 const formats = diskFormats.entries.map(({ name }) => name).filter((name) => existsSync(fixture(name)));
@@ -24,17 +26,18 @@ const cases = formats.flatMap((format) =>
 describe("disk fixtures", () => {
   it.each(cases)("%s/%s holds the pattern", async (format, name) => {
     const expected = JSON.parse(readFileSync(fixture(format, name, "expected.json"), "utf8")) as Expected;
+    const { start = "zero", ...facts } = expected;
     const input = readdirSync(fixture(format, name)).find((file) => /^input\.\w+\.gz$/.test(file)) ?? "";
     const { disk, diagnostics } = await openImage(fixture(format, name, input));
     const raw = new MemorySource(pattern(expected.sectors));
     expect(await firstDifference(disk, raw, await busyParts(raw))).toBeUndefined();
-    expect((await disk.extentAt(0, disk.size)).kind).toBe("zero");
+    expect((await disk.extentAt(0, disk.size)).kind).toBe(start);
     expect({
       format: disk.format,
       variant: disk.variant,
       sectors: disk.size / 512,
       diagnostics: diagnostics.map(({ code }) => code),
-    }).toEqual(expected);
+    }).toEqual(facts);
   });
 
   it("are there", () => expect(cases.length).toBeGreaterThan(5));

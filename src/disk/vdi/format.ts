@@ -108,7 +108,7 @@ export const format: DiskFormat = {
 async function readHeader(source: ByteSource): Promise<VdiHeader> {
   if (source.size < VdiHeader.SIZE) throw notVdi(source.name);
   // A copy: the header outlives the block that it was read with.
-  const header = new VdiHeader((await source.read(0, VdiHeader.SIZE)).slice());
+  const header = new VdiHeader(new Uint8Array(await source.read(0, VdiHeader.SIZE)));
   if (header.signature !== SIGNATURE) throw notVdi(source.name);
   if (header.version >>> 16 !== 1) throw versionUnknown(source.name, header.version);
   if (VARIANTS[header.type] === undefined) throw typeUnknown(source.name, header.type);

@@ -1,0 +1,110 @@
+import { execFileSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { createReadStream, mkdtempSync, readFileSync, rmSync, symlinkSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { extents } from "../../src/bytes/byte-source.ts";
+import { FileSource } from "../../src/bytes/file-source.ts";
+import type { VirtualDisk } from "../../src/disk/virtual-disk.ts";
+import { corpus, describeWith } from "../support/needs.ts";
+import { unpacked } from "../support/unpack.ts";
+import { busyParts, firstDifference, openImage } from "./images.ts";
+
+interface Mapped {
+  readonly start: number;
+  readonly length: number;
+  readonly zero: boolean;
+  readonly data: boolean;
+}
+
+/** The places that QEMU knows to be zero and we call data. What it calls both is a hole in the file that holds the image. */
+async function missedZeros(disk: VirtualDisk, format: string, file: string, cwd: string): Promise<readonly number[]> {
+  const json = execFileSync("qemu-img", ["map", "-f", format, "--output=json", file], { cwd, maxBuffer: 1 << 28 });
+  const zeros = (JSON.parse(json.toString()) as readonly Mapped[]).filter(({ zero, data }) => zero && !data);
+  const missed: number[] = [];
+  for (const { start, length } of zeros) {
+    const inside = Math.min(length, disk.size - start);
+    if (inside <= 0) continue;
+    for await (const { kind, offset } of extents(disk, start, inside)) if (kind === "data") missed.push(offset);
+  }
+  return missed;
+}
+
+describeWith({ corpus: "disk/made/containers/disk-mbr", tools: ["qemu-img"] }, "every image made of one disk", () => {
+  const folder = (name: string): string => corpus("disk/made/containers/disk-mbr", name);
+  const work = mkdtempSync(join(tmpdir(), "transload-containers-"));
+  afterAll(() => rmSync(work, { recursive: true }));
+  let raw: FileSource;
+  let busy: ReadonlySet<number>;
+
+  async function beside(...names: readonly string[]): Promise<void> {
+    for (const name of names) {
+      rmSync(join(work, name), { force: true });
+      symlinkSync(await unpacked(folder(`${name}.xz`)), join(work, name));
+    }
+  }
+
+  beforeAll(async () => {
+    raw = FileSource.open(await unpacked(corpus("disk/made/disks/disk-mbr.img.xz")));
+    busy = await busyParts(raw);
+  });
+
+  it.each([
+    ["vdi", "dynamic.vdi"],
+    ["vdi", "static.vdi"],
+    ["qcow2", "c512.qcow2"],
+    ["qcow2", "chain-base.qcow2"],
+    ["qcow2", "ext-l2.qcow2"],
+    ["qcow2", "v2.qcow2"],
+    ["qcow2", "v3-zlib.qcow2"],
+    ["qcow2", "v3-zstd.qcow2"],
+  ])("%s: %s holds its bytes, and zeros where QEMU knows them", async (format, name) => {
+    const { disk, diagnostics } = await openImage(folder(`${name}.xz`));
+    expect(await firstDifference(disk, raw, busy)).toBeUndefined();
+    expect(diagnostics).toEqual([]);
+    await beside(name);
+    expect(await missedZeros(disk, format, name, work)).toEqual([]);
+  });
+
+  // QEMU cannot open it here: it was told the absolute name of the data file on another machine.
+  it("reads an image whose data lies in another file", async () => {
+    const { disk } = await openImage(folder("data-file.qcow2.xz"));
+    expect(await firstDifference(disk, raw, busy)).toBeUndefined();
+  });
+
+  it("reads an image over another", async () => {
+    await beside("chain-base.qcow2", "chain-child.qcow2");
+    execFileSync("qemu-img", ["convert", "-O", "raw", "chain-child.qcow2", "raw"], { cwd: work });
+    const sum = createHash("sha256");
+    for await (const chunk of createReadStream(join(work, "raw"))) sum.update(chunk as Buffer);
+    expect(sum.digest("hex")).toBe(readFileSync(folder("chain-child.raw.sha256"), "latin1").trim());
+    await using child = FileSource.open(join(work, "raw"));
+    const { disk } = await openImage(folder("chain-child.qcow2.xz"));
+    expect(await firstDifference(disk, child, await busyParts(child))).toBeUndefined();
+    expect(await firstDifference(disk, raw, busy)).toBeDefined();
+    expect(await missedZeros(disk, "qcow2", "chain-child.qcow2", work)).toEqual([]);
+  });
+});
+
+describeWith({ corpus: "disk/container", tools: ["qemu-img"] }, "large images of other projects", () => {
+  const work = mkdtempSync(join(tmpdir(), "transload-large-"));
+  afterAll(() => rmSync(work, { recursive: true }));
+
+  it.each([
+    ["qcow2", "cdi/fs-overhead.qcow2", []],
+    ["qcow2", "dissect/data-file.qcow2.gz", ["data-file.bin"]],
+  ])("read as in qemu-img: %s %s", async (format, path, others) => {
+    const image = corpus("disk/container", path);
+    const names = [path.replace(/^.*\//, "").replace(/\.gz$/, ""), ...others];
+    for (const name of names) {
+      const packed = join(image, "..", path.endsWith(".gz") ? `${name}.gz` : name);
+      symlinkSync(await unpacked(packed), join(work, name));
+    }
+    execFileSync("qemu-img", ["convert", "-f", format, "-O", "raw", names[0] ?? "", "raw"], { cwd: work });
+    await using raw = FileSource.open(join(work, "raw"));
+    const { disk } = await openImage(image);
+    expect(await firstDifference(disk, raw, await busyParts(raw))).toBeUndefined();
+    expect(await missedZeros(disk, format, names[0] ?? "", work)).toEqual([]);
+  });
+});
