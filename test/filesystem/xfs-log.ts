@@ -2,16 +2,29 @@ import { crc32c } from "../../src/bytes/crc32c.ts";
 
 const BLOCK = 512;
 
-/** First byte of the log, and the first behind it. */
+/** Byte offset of a block, by the superblock. */
+function blockOffset(superBlock: Buffer, block: number): number {
+  const groupSize = 2 ** superBlock.readUInt8(0x7c);
+  const index = Math.floor(block / groupSize) * superBlock.readUInt32BE(0x54) + (block % groupSize);
+  return index * superBlock.readUInt32BE(4);
+}
+
+/** Byte offset of an inode, by the superblock. */
+export function inodeOffset(superBlock: Buffer, number: number): number {
+  const inodesPerBlock = 2 ** superBlock.readUInt8(0x7b);
+  const inBlock = (number % inodesPerBlock) * superBlock.readUInt16BE(0x68);
+  return blockOffset(superBlock, Math.floor(number / inodesPerBlock)) + inBlock;
+}
+
+/** First byte of the log, and the first behind it. `bytes` begin with the superblock. */
 export function logRange(bytes: Buffer): readonly [number, number] {
   const blockSize = bytes.readUInt32BE(4);
-  const start = Number(bytes.readBigUInt64BE(0x30)) * blockSize;
+  const start = blockOffset(bytes, Number(bytes.readBigUInt64BE(0x30)));
   return [start, start + bytes.readUInt32BE(0x60) * blockSize];
 }
 
 /** Offsets of the records' headers. */
-export function records(bytes: Buffer): number[] {
-  const [start, end] = logRange(bytes);
+export function records(bytes: Buffer, [start, end] = logRange(bytes)): number[] {
   const found: number[] = [];
   for (let at = start; at < end; at += BLOCK) {
     if (bytes.readUInt32BE(at) === 0xfeedbabe && bytes.readUInt32BE(at + 0x28) > 0) found.push(at);
@@ -26,8 +39,7 @@ export function recordBlocks(bytes: Buffer, record: number): number[] {
 }
 
 /** Gives the record in which something was changed, at `at`, its new checksum. */
-export function mendRecord(bytes: Buffer, at: number): void {
-  const [start] = logRange(bytes);
+export function mendRecord(bytes: Buffer, at: number, [start] = logRange(bytes)): void {
   let record = at - (at % BLOCK);
   while (record > start && bytes.readUInt32BE(record) !== 0xfeedbabe) record -= BLOCK;
   const length = Math.min(bytes.readUInt32BE(record + 0x0c), 256 << 10);

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { FileSource } from "../../src/bytes/file-source.ts";
 import { createContext } from "../../src/context.ts";
+import type { FileSystem } from "../../src/filesystem/file-system.ts";
 import { format } from "../../src/filesystem/xfs/reader.ts";
 import { corpus, fixture } from "../support/needs.ts";
 import { differences } from "../support/truth.ts";
@@ -42,10 +43,10 @@ export async function withoutRawAcls(truthFile: string): Promise<string> {
   return path;
 }
 
-/** What differs between a fixture of the corpus and its truth. */
-export async function differencesFromTruth(name: string): Promise<string[]> {
+/** What differs between a fixture of the corpus and its truth; `opened` instead of the fixture as it is. */
+export async function differencesFromTruth(name: string, opened?: FileSystem): Promise<string[]> {
   await using source = FileSource.open(await unpacked(corpus("disk/made/fs", `${name}.img.xz`)));
-  const fileSystem = await format.open(source, createContext());
+  const fileSystem = opened ?? (await format.open(source, createContext()));
   // This kernel cannot mount version 4: another one listed it through FUSE, with inode numbers of its own.
   const ignore = name.startsWith("xfs-v4") ? ["ino", "nlink"] : [];
   return await differences(fileSystem, await withoutRawAcls(corpus("disk/made/truth", `${name}.ndjson.gz`)), {

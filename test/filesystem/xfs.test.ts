@@ -12,7 +12,7 @@ import { fileSystemFormats } from "../../src/filesystem/index.ts";
 import { format } from "../../src/filesystem/xfs/reader.ts";
 import { fixture } from "../support/needs.ts";
 import { differences } from "../support/truth.ts";
-import { logRange, mendRecord, recordBlocks, records } from "./xfs-log.ts";
+import { inodeOffset, logRange, mendRecord, recordBlocks, records } from "./xfs-log.ts";
 import { withoutRawAcls } from "./xfs-truth.ts";
 
 function image(name: string): Buffer {
@@ -67,15 +67,7 @@ async function code(bytes: Buffer, overrides: Partial<Context> = {}): Promise<st
 async function inodeAt(bytes: Buffer, path: string): Promise<number> {
   const { fileSystem } = await open(new MemorySource(Buffer.from(bytes)));
   const number = (await fileSystem.lookup(path))?.inode ?? Number.NaN;
-  const [inodesPerBlock, agBlocks, agShift] = [
-    2 ** bytes.readUInt8(0x7b),
-    bytes.readUInt32BE(0x54),
-    bytes.readUInt8(0x7c),
-  ];
-  const block = Math.floor(number / inodesPerBlock);
-  const group = Math.floor(block / 2 ** agShift);
-  const first = group * agBlocks + (block % 2 ** agShift);
-  return first * bytes.readUInt32BE(4) + (number % inodesPerBlock) * bytes.readUInt16BE(0x68);
+  return inodeOffset(bytes, number);
 }
 
 const LITERAL = 0xb0;
