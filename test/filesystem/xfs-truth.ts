@@ -2,6 +2,7 @@ import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { afterAll } from "vitest";
 import { FileSource } from "../../src/bytes/file-source.ts";
 import { createContext } from "../../src/context.ts";
 import type { FileSystem } from "../../src/filesystem/file-system.ts";
@@ -11,7 +12,7 @@ import { differences } from "../support/truth.ts";
 import { unpacked } from "../support/unpack.ts";
 
 const FOLDER = mkdtempSync(join(tmpdir(), "transload-xfs-"));
-process.once("exit", () => rmSync(FOLDER, { recursive: true, force: true }));
+afterAll(() => rmSync(FOLDER, { recursive: true, force: true }));
 
 /** The fixtures whose listings take a second or less; xfs.slow.test.ts has all. */
 export const QUICK = [
