@@ -38,7 +38,8 @@ export class ArchiveStore implements MemberStore {
   }
 
   open(file: StoredFile): ByteSource {
-    return new Slice(this.#archive, file.offset ?? 0, file.size, `${displayPath(file.name)} in ${this.name}`);
+    const name = displayPath(file.name);
+    return new Slice(this.#archive, file.offset ?? 0, file.size, name === this.name ? name : `${name} in ${this.name}`);
   }
 
   [Symbol.asyncDispose](): Promise<void> {
