@@ -1,5 +1,5 @@
 // Speed of `convert --as container` against what people do today, in interleaved rounds on this machine.
-//   npm run bench -- FILE.ova [--rounds 3] [--level 6]
+//   npm run bench -- FILE.ova [--rounds 3] [--level 6] [--libguestfs]
 // The peer needs root: the disk is converted to raw once beforehand (not timed), then each round mounts it, and runs
 // tar | pigz with a sha256sum before and behind. Everything of the guest is packed on both sides (--profile full).
 import { execFileSync } from "node:child_process";
@@ -60,6 +60,14 @@ if (process.geteuid() === 0 && ["qemu-img", "sfdisk", "tar", "pigz"].every(has))
       tar --numeric-owner --xattrs --xattrs-include='*' --acls -C ${mount} -cf - . | tee >(sha256sum > ${WORK}/plain.sum) | pigz -6 | tee >(sha256sum > ${WORK}/coded.sum) > ${WORK}/peer/layer.tar.gz
       umount ${mount}`,
   });
+  if (values.libguestfs && has("guestfish")) {
+    contenders.push({
+      name: "libguestfs tar-out + pigz -6",
+      output: () => join(WORK, "guestfs"),
+      script: `set -e -o pipefail; mkdir -p ${WORK}/guestfs; export LIBGUESTFS_BACKEND=direct
+        guestfish --ro --format=raw -a ${raw} -i tar-out / - xattrs:true acls:true | tee >(sha256sum > ${WORK}/plain.sum) | pigz -6 | tee >(sha256sum > ${WORK}/coded.sum) > ${WORK}/guestfs/layer.tar.gz`,
+    });
+  }
 } else {
   console.log("peer left out: loop mount needs root, qemu-img, sfdisk, tar and pigz");
 }

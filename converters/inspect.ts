@@ -4,6 +4,7 @@ import { ConverterError } from "../src/errors.ts";
 import type { Descriptor } from "../src/oci/descriptor.ts";
 import type { ImageConfig } from "../src/oci/image-config.ts";
 import type { ImageManifest } from "../src/oci/manifest.ts";
+import { verifyCertificate } from "../src/ovf/certificate.ts";
 import type { Drive } from "../src/ovf/effective-hardware.ts";
 import type { VirtualSystem } from "../src/ovf/model.ts";
 import type { Package } from "../src/ovf/package.ts";
@@ -38,7 +39,10 @@ export interface PackageInspection {
     readonly producer: string | undefined;
     readonly members: readonly { readonly name: string; readonly role: string; readonly size: number }[];
     readonly manifest: boolean;
-    readonly signed: boolean;
+    /** Whose signature the manifest has, which holds; whether to trust it is for the reader to judge. */
+    readonly signature:
+      | { readonly subject: string; readonly selfSigned: boolean; readonly validTo: string }
+      | undefined;
     readonly configurations: readonly { readonly id: string; readonly label: string | undefined }[];
   };
   readonly machines: readonly MachineInspection[];
@@ -147,11 +151,18 @@ export async function inspect(
         envelope && [envelope.producer.kind, envelope.producer.detail].filter((part) => part !== undefined).join(", "),
       members: pkg.members.map(({ name, role, size }) => ({ name: displayPath(name), role, size })),
       manifest: pkg.manifest !== undefined,
-      signed: pkg.certificate !== undefined,
+      signature: await signatureOf(pkg, ctx),
       configurations: envelope?.configurations.map(({ id, label }) => ({ id, label: label?.value })) ?? [],
     },
     machines,
   };
+}
+
+async function signatureOf(pkg: Package, ctx: Context): Promise<PackageInspection["package"]["signature"]> {
+  const report = await verifyCertificate(pkg, ctx);
+  if (report === undefined) return undefined;
+  const { subject, selfSigned, validTo } = report;
+  return { subject: subject.split("\n").join(", "), selfSigned, validTo: validTo.toISOString() };
 }
 
 async function inspectImage(source: string, reference: Reference, ctx: Context): Promise<ImageInspection> {

@@ -99,7 +99,9 @@ export const container: Converter<Machine, ContainerOptions, ContainerPlan, Imag
 };
 
 async function verifyPackage({ package: pkg }: Machine, ctx: Context): Promise<ManifestReport> {
-  await verifyCertificate(pkg, ctx);
+  const signed = await verifyCertificate(pkg, ctx);
+  if (signed !== undefined)
+    ctx.log.info({ subject: signed.subject, selfSigned: signed.selfSigned }, "the manifest's signature holds");
   return await verifyManifest(pkg, ctx);
 }
 

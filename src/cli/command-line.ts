@@ -1,4 +1,4 @@
-import yargs, { type Argv } from "yargs";
+import yargs, { type ArgumentsCamelCase, type Argv } from "yargs";
 import { ConverterError } from "../errors.ts";
 import { catCommand } from "./commands/cat.ts";
 import { completionCommand } from "./commands/completion.ts";
@@ -19,8 +19,29 @@ export async function runCommandLine(argv: readonly string[], version: string, s
     parser.showHelp("log");
     return 2;
   }
-  await parser.parseAsync([...argv]);
+  try {
+    await parser.parseAsync([...argv]);
+  } catch (cause) {
+    if (!(cause instanceof ConfigPrinted)) throw cause;
+  }
   return environment.exitCode;
+}
+
+/** Ends a command line whose options were only to be shown. */
+class ConfigPrinted extends Error {}
+
+function printConfig({
+  _: words,
+  $0: _,
+  printConfig: asked,
+  ...args
+}: ArgumentsCamelCase<{ printConfig?: boolean | undefined }>): void {
+  if (asked !== true) return;
+  const named = Object.entries(args).filter(
+    ([name, value]) => value !== undefined && !/[A-Z]/.test(name) && name.length > 1,
+  );
+  process.stdout.write(`${JSON.stringify({ command: words[0], ...Object.fromEntries(named) }, null, 2)}\n`);
+  throw new ConfigPrinted();
 }
 
 function createParser(environment: Environment): Argv {
@@ -41,6 +62,12 @@ function createParser(environment: Environment): Argv {
       group: "Run:",
       describe: "Options from a YAML file [default: transload.yaml, upward]",
     })
+    .option("print-config", {
+      type: "boolean",
+      group: "Run:",
+      describe: "Print the options that are in force, and end",
+    })
+    .middleware(printConfig)
     .command(convertCommand(environment))
     .command(inspectCommand(environment))
     .command(lsCommand(environment))

@@ -105,6 +105,14 @@ describe("transload", () => {
     expect(JSON.parse(run(["inspect", HELLO], { cwd: place }).stdout)).toMatchObject({ kind: "package" });
     expect(run(["inspect", HELLO, "--no-json"], { cwd: place }).stdout).toContain("machine hello");
     expect(run(["inspect", HELLO], { env: { TRANSLOAD_JSON: "true" } }).stdout).toMatch(/^\{/);
+    const printed = run(["inspect", HELLO, "--print-config", "-q"], { cwd: place, env: { TRANSLOAD_THREADS: "3" } });
+    expect(JSON.parse(printed.stdout)).toMatchObject({
+      command: "inspect",
+      source: HELLO,
+      json: true,
+      quiet: true,
+      threads: 3,
+    });
     writeFileSync(join(folder, "bad.yaml"), "- a\n");
     const malformed = run(["inspect", HELLO, "--config", "bad.yaml"]);
     expect(malformed).toMatchObject({ status: 2 });

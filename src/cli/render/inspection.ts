@@ -19,7 +19,9 @@ export function renderInspection(inspection: Inspection): string {
 function pkg({ package: info, machines }: PackageInspection): string[] {
   const descriptor =
     info.ovfVersion === undefined ? "" : `, OVF ${info.ovfVersion} by ${info.producer ?? "an unknown producer"}`;
-  const vouched = [info.manifest ? "manifest" : "no manifest", ...(info.signed ? ["signed"] : [])].join(", ");
+  const { signature } = info;
+  const signed = signature && `signed by ${signature.subject}${signature.selfSigned ? " (by themselves)" : ""}`;
+  const vouched = [info.manifest ? "manifest" : "no manifest", signed].filter((part) => part !== undefined).join(", ");
   return [
     `${info.name}: ${info.kind}, ${bytes(info.size)}${descriptor}, ${vouched}`,
     ...info.members.map(({ name, role, size }) => `  ${role.padEnd(14)} ${bytes(size).padStart(9)}  ${name}`),
