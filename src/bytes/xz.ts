@@ -1,0 +1,130 @@
+import { crc32 } from "node:zlib";
+import { UnsupportedError } from "../errors.ts";
+import { type BranchFilter, branchFilter } from "./branch-filters.ts";
+import { LzmaDecoder } from "./lzma.ts";
+
+const MAGIC = "\xfd7zXZ\0";
+const STREAM_HEADER_SIZE = 12;
+const FILTER_LZMA2 = 0x21;
+/** Bytes of each kind of check (xz file format 2.1.1.2). */
+const CHECK_SIZES = [0, 4, 4, 4, 8, 8, 8, 16, 16, 16, 32, 32, 32, 64, 64, 64] as const;
+const CHECK_CRC32 = 1;
+
+/** A block's header (xz file format 3.1). */
+interface BlockHeader {
+  /** Bytes, with its checksum. */
+  readonly size: number;
+  /** What was done to the data in front of LZMA2, in the order in which it is undone. */
+  readonly filters: readonly { readonly undo: BranchFilter; readonly start: number }[];
+}
+
+/**
+ * Decodes an xz stream into memory. Gives a view of `target` with what was decoded, or undefined where the stream is damaged,
+ * or holds more than fits into `target`. CRC32 is checked, other checks are passed over. Throws UnsupportedError XZ_FILTER;
+ * `name` is for its message.
+ */
+export function decodeXz(source: Uint8Array, target: Uint8Array, name: string): Uint8Array | undefined {
+  if (source.length < STREAM_HEADER_SIZE || latin1(source, 0, 6) !== MAGIC) return undefined;
+  const check = source[7] ?? 0;
+  if (source[6] !== 0 || check > 15 || word(source, 8) !== crc32(source.subarray(6, 8))) return undefined;
+  let at = STREAM_HEADER_SIZE;
+  let end = 0;
+  // A byte of 0 where a block could begin is the index, and nothing behind it is needed.
+  while (source[at] !== 0) {
+    const header = blockHeader(source.subarray(at), name);
+    if (header === undefined) return undefined;
+    const start = at + header.size;
+    const decoder = new LzmaDecoder(source, target.subarray(end));
+    const behind = decodeLzma2(source, start, decoder);
+    if (behind === undefined) return undefined;
+    const plain = target.subarray(end, end + decoder.end);
+    for (const { undo, start: position } of header.filters) undo(plain, position);
+    const checkAt = start + Math.ceil((behind - start) / 4) * 4;
+    if (check === CHECK_CRC32 && word(source, checkAt) !== crc32(plain)) return undefined;
+    at = checkAt + (CHECK_SIZES[check] ?? 0);
+    end += decoder.end;
+  }
+  return target.subarray(0, end);
+}
+
+function latin1(bytes: Uint8Array, from: number, to: number): string {
+  return Buffer.from(bytes.subarray(from, to)).toString("latin1");
+}
+
+/** Undefined beyond the end, which no checksum equals. */
+function word(bytes: Uint8Array, at: number): number | undefined {
+  if (at + 4 > bytes.length) return undefined;
+  return new DataView(bytes.buffer, bytes.byteOffset + at, 4).getUint32(0, true);
+}
+
+/** LZMA2 chunks up to their end mark; answers where that is passed, or undefined for damage. */
+function decodeLzma2(source: Uint8Array, start: number, decoder: LzmaDecoder): number | undefined {
+  let needsDictionary = true;
+  let needsProperties = true;
+  let needsState = true;
+  for (let at = start; at < source.length; ) {
+    const control = source[at++] ?? 0;
+    if (control === 0) return at;
+    const field = (offset: number) => ((source[at + offset] ?? 0) << 8) + (source[at + offset + 1] ?? 0) + 1;
+    const resetsDictionary = control === 1 || control >= 0xe0;
+    if (needsDictionary && !resetsDictionary) return undefined;
+    if (resetsDictionary) decoder.forgetDictionary();
+    needsDictionary = false;
+    if (control < 0x80) {
+      if (control > 2 || !decoder.copy(at + 2, field(0))) return undefined;
+      at += 2 + field(0);
+      continue;
+    }
+    const length = ((control & 0x1f) << 16) + field(0);
+    const packed = field(2);
+    at += 4;
+    const setsProperties = control >= 0xc0;
+    if (setsProperties && !decoder.setProperties(source[at++] ?? 0)) return undefined;
+    const resetsState = control >= 0xa0;
+    if ((needsProperties && !setsProperties) || (needsState && !resetsState)) return undefined;
+    needsProperties = false;
+    needsState = false;
+    if (resetsState && !setsProperties) decoder.resetState();
+    const end = decoder.end + length;
+    if (at + packed > source.length || !decoder.decode(at, length) || decoder.end !== end) return undefined;
+    at += packed;
+  }
+  return undefined;
+}
+
+/** `block` begins with the header. */
+function blockHeader(block: Uint8Array, name: string): BlockHeader | undefined {
+  const size = ((block[0] ?? 0) + 1) * 4;
+  const flags = block[1] ?? 0;
+  if (word(block, size - 4) !== crc32(block.subarray(0, size - 4)) || (flags & 0x3c) !== 0) return undefined;
+  let at = 2;
+  const number = (): number => {
+    let value = 0;
+    for (let shift = 0; shift < 49; shift += 7) {
+      const byte = block[at++] ?? 0;
+      value += (byte & 0x7f) * 2 ** shift;
+      if (byte < 0x80) return value;
+    }
+    return Number.NaN;
+  };
+  if ((flags & 0x40) !== 0) number();
+  if ((flags & 0x80) !== 0) number();
+  const filters: BlockHeader["filters"][number][] = [];
+  for (let left = (flags & 3) + 1; left > 0; left--) {
+    const id = number();
+    const length = number();
+    if (!(at + length <= size - 4)) return undefined;
+    const isLast = left === 1;
+    if (isLast !== (id === FILTER_LZMA2)) throw filterUnknown(id, name);
+    const undo = branchFilter(id);
+    if (!isLast && undo === undefined) throw filterUnknown(id, name);
+    if (undo !== undefined) filters.unshift({ undo, start: length === 4 ? (word(block, at) ?? 0) : 0 });
+    at += length;
+  }
+  return { size, filters };
+}
+
+function filterUnknown(id: number, name: string): UnsupportedError {
+  const sentence = `the xz data went through the filter 0x${id.toString(16)}, which is not known`;
+  return new UnsupportedError("XZ_FILTER", sentence, { where: { file: name } });
+}
