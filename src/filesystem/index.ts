@@ -29,6 +29,15 @@ export const fileSystemFormats: Catalog<FileSystemFormat> = new Catalog<FileSyst
     load: () => import("./iso9660/reader.ts").then((module) => module.format),
   },
   {
+    name: "squashfs",
+    magic: [
+      { offset: 0, bytes: "hsqs" },
+      { offset: 0, bytes: "sqsh" },
+    ],
+    suffixes: [".squashfs", ".sfs"],
+    load: () => import("./squashfs/reader.ts").then((module) => module.format),
+  },
+  {
     name: "vfat",
     magic: [],
     detect: isFat,

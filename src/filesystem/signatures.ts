@@ -187,7 +187,6 @@ const FILE_SYSTEMS: readonly Row[] = [
   ["exfat", "exFAT file system", [at(3, "EXFAT   ")], { uuid: serial(100, 4) }],
   ["refs", "ReFS file system", [at(3, "ReFS\0\0\0\0")]],
   ["udf", "UDF file system", [...each(VOLUME_DESCRIPTORS, "NSR02"), ...each(VOLUME_DESCRIPTORS, "NSR03")]],
-  ["squashfs", "squashfs file system", [at(0, "hsqs"), at(0, "sqsh")]],
   ["erofs", "EROFS file system", [at(1024, "\xe2\xe1\xf5\xe0")], { uuid: guid(1072), label: text(1088, 16) }],
   ["cramfs", "cramfs file system", [at(0, "\x45\x3d\xcd\x28"), at(0, "\x28\xcd\x3d\x45")], { label: text(48, 16) }],
   ["romfs", "romfs file system", [at(0, "-rom1fs-")], { label: text(16, 16) }],
