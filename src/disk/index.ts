@@ -124,7 +124,7 @@ export const diskFormats: Catalog<DiskFormat> = new Catalog<DiskFormat>([
       { offset: -511, bytes: "conectix" },
     ],
     suffixes: [".vhd", ".vpc"],
-    load: unread("vhd", "a VHD image"),
+    load: async () => (await import("./vhd/format.ts")).format,
   },
   {
     name: "dmg",

@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { createReadStream, mkdtempSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { extents } from "../../src/bytes/byte-source.ts";
 import { FileSource } from "../../src/bytes/file-source.ts";
@@ -53,6 +53,8 @@ describeWith({ corpus: "disk/made/containers/disk-mbr", tools: ["qemu-img"] }, "
   it.each([
     ["vdi", "dynamic.vdi"],
     ["vdi", "static.vdi"],
+    ["vpc", "dynamic.vhd"],
+    ["vpc", "fixed.vhd"],
     ["qcow2", "c512.qcow2"],
     ["qcow2", "chain-base.qcow2"],
     ["qcow2", "ext-l2.qcow2"],
@@ -93,14 +95,14 @@ describeWith({ corpus: "disk/container", tools: ["qemu-img"] }, "large images of
 
   it.each([
     ["qcow2", "cdi/fs-overhead.qcow2", []],
+    ["qcow2", "dissect/backing-chain-3.qcow2.gz", []],
     ["qcow2", "dissect/data-file.qcow2.gz", ["data-file.bin"]],
+    ["vpc", "qemu-iotests/d2v-zerofilled.vhd.bz2", []],
   ])("read as in qemu-img: %s %s", async (format, path, others) => {
     const image = corpus("disk/container", path);
-    const names = [path.replace(/^.*\//, "").replace(/\.gz$/, ""), ...others];
-    for (const name of names) {
-      const packed = join(image, "..", path.endsWith(".gz") ? `${name}.gz` : name);
-      symlinkSync(await unpacked(packed), join(work, name));
-    }
+    const ending = /\.(?:gz|bz2)$/.exec(path)?.[0] ?? "";
+    const names = [basename(path, ending), ...others];
+    for (const name of names) symlinkSync(await unpacked(join(image, "..", name + ending)), join(work, name));
     execFileSync("qemu-img", ["convert", "-f", format, "-O", "raw", names[0] ?? "", "raw"], { cwd: work });
     await using raw = FileSource.open(join(work, "raw"));
     const { disk } = await openImage(image);

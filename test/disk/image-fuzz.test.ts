@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { extents } from "../../src/bytes/byte-source.ts";
 import { ConverterError } from "../../src/errors.ts";
 import { type FixtureImage, fixtureImages, openFixture } from "./fixture-images.ts";
+import { seal } from "./seal.ts";
 
 const FORMATS = ["vdi", "vhd", "vhdx", "qcow2", "cowd", "sesparse"];
 const RUNS = 2000;
@@ -55,16 +56,18 @@ describe("damaged images", () => {
         fc.constantFrom(...images),
         fc.array(change, { minLength: 1, maxLength: 3 }),
         fc.oneof({ weight: 9, arbitrary: fc.constant(null) }, { weight: 1, arbitrary: fc.nat() }),
-        async ({ image, places }, changes, cut) => {
+        fc.boolean(),
+        async ({ image, places }, changes, cut, sealed) => {
           const bytes = Buffer.from(image.input);
           for (const { sector, within, value, big } of changes) {
             const at = (places[sector % places.length] ?? 0) + within * 4;
             if (big) bytes.writeUInt32BE(value, at);
             else bytes.writeUInt32LE(value, at);
           }
+          const damaged = cut === null ? bytes : bytes.subarray(0, cut % bytes.length);
           const start = performance.now();
           try {
-            await use(image, cut === null ? bytes : bytes.subarray(0, cut % bytes.length));
+            await use(image, sealed ? seal(damaged) : damaged);
           } catch (error) {
             if (!(error instanceof ConverterError)) throw error;
             codes.set(error.code, (codes.get(error.code) ?? 0) + 1);
