@@ -52,14 +52,26 @@ export async function differencesFromKernel(name: string): Promise<string[]> {
   }
 }
 
-/** The number of entries and a digest over all of them, contents included: what the kernel's mount of the same image gives. */
+/** The number of entries and a digest over all of them, contents included: what btrfs-digest.py prints of a mounted image. */
 export async function listingDigest(fileSystem: FileSystem): Promise<string> {
   const hash = createHash("sha256");
   let count = 0;
   for await (const entry of fileSystem.walk()) {
-    const { xattrs = {}, ...row } = await truthRow(fileSystem, entry);
-    hash.update(`${JSON.stringify({ ...row, xattrs })}\n`);
+    const row = await truthRow(fileSystem, entry);
+    const time = entry.inode === 2 ? "0" : row["mtimeNs"];
+    const fields: unknown[] = [hexOf(entry.path), row["type"], entry.mode, entry.uid, entry.gid, time];
+    if (entry.type === "file") fields.push(entry.links, entry.size, row["sha256"]);
+    else if (entry.type === "symlink") fields.push(hexOf(entry.target));
+    else if ("major" in entry) fields.push(entry.major, entry.minor);
+    for (const name of [...entry.xattrs.keys()].sort()) {
+      fields.push(name, Buffer.from(entry.xattrs.get(name) ?? []).toString("hex"));
+    }
+    hash.update(`${JSON.stringify(fields)}\n`);
     count++;
   }
   return `${count} ${hash.digest("hex").slice(0, 16)}`;
+}
+
+function hexOf(path: string): string {
+  return Buffer.from(path, "latin1").toString("hex");
 }

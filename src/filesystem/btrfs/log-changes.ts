@@ -63,6 +63,7 @@ export class ChangedInode {
   /** Undefined as long as there is no such inode. */
   item: InodeItem | undefined;
   readonly xattrs = new Map<string, Uint8Array>();
+  damage: string | undefined;
   /** Of a directory, by index. */
   readonly names = new Map<number, DirectoryRecord>();
   readonly #indexes = new Map<BytePath, number>();
@@ -152,8 +153,9 @@ export class Changes {
       inode.item = new InodeItem(Uint8Array.from(bytes));
     } else if (type === ITEM.INODE_REF || type === ITEM.INODE_EXTREF) {
       for (const { parent, name } of refsIn({ type, offset, bytes }, file)) inode.references.add(`${parent}/${name}`);
-    } else if (type === ITEM.XATTR) addXattrs(Uint8Array.from(bytes), inode.xattrs);
-    else if (type === ITEM.DIR_INDEX) inode.put(offset, nameIn(bytes, number, file, ""));
+    } else if (type === ITEM.XATTR) {
+      if (!addXattrs(Uint8Array.from(bytes), inode.xattrs)) inode.damage = `an item of inode ${number} is damaged`;
+    } else if (type === ITEM.DIR_INDEX) inode.put(offset, nameIn(bytes, number, file, ""));
     else if (type === ITEM.EXTENT_DATA) {
       inode.pieces.push(pieceOf(Uint8Array.from(bytes), offset, number, superBlock.sectorSize, file));
     }
@@ -178,10 +180,10 @@ export class Changes {
   result(): ReadonlyMap<number, LoggedInode> {
     const result = new Map<number, LoggedInode>();
     for (const [number, inode] of this.#inodes) {
-      const { item, xattrs, names, references } = inode;
+      const { item, xattrs, damage, names, references } = inode;
       if (item === undefined) continue;
       if (item.format !== MODE.DIRECTORY) item.nlink = references.size;
-      result.set(number, { item, xattrs, damage: undefined, names: [...names.values()], pieces: inode.replaced() });
+      result.set(number, { item, xattrs, damage, names: [...names.values()], pieces: inode.replaced() });
     }
     return result;
   }

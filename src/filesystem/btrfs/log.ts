@@ -117,6 +117,7 @@ class Replay {
       inode.item.size = logged.size;
     }
     inode.xattrs.clear();
+    inode.damage = undefined;
     if (logged.format === MODE.DIRECTORY) yield* this.#removeNames(objectid, inode, items);
     if (logged.format !== MODE.FILE) return;
     const { sectorSize } = this.#subvolume.volume.superBlock;
