@@ -17,6 +17,12 @@ export const fileSystemFormats: Catalog<FileSystemFormat> = new Catalog<FileSyst
     load: () => import("./xfs/reader.ts").then((module) => module.format),
   },
   {
+    name: "exfat",
+    magic: [{ offset: 3, bytes: "EXFAT   " }],
+    suffixes: [".exfat"],
+    load: () => import("./exfat/reader.ts").then((module) => module.format),
+  },
+  {
     name: "btrfs",
     magic: [{ offset: 0x10040, bytes: "_BHRfS_M" }],
     suffixes: [".btrfs"],

@@ -184,7 +184,6 @@ const VOLUME_DESCRIPTORS = steps(0x8001, 2048, 16);
 
 const FILE_SYSTEMS: readonly Row[] = [
   ["ntfs", "NTFS file system", [at(3, "NTFS    ")], { uuid: serial(72, 8) }],
-  ["exfat", "exFAT file system", [at(3, "EXFAT   ")], { uuid: serial(100, 4) }],
   ["refs", "ReFS file system", [at(3, "ReFS\0\0\0\0")]],
   ["udf", "UDF file system", [...each(VOLUME_DESCRIPTORS, "NSR02"), ...each(VOLUME_DESCRIPTORS, "NSR03")]],
   ["erofs", "EROFS file system", [at(1024, "\xe2\xe1\xf5\xe0")], { uuid: guid(1072), label: text(1088, 16) }],

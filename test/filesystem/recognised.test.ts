@@ -29,7 +29,7 @@ const UTIL_LINUX: readonly (readonly [file: string, name: string | undefined, ki
   ["drbdmanage-control-volume", "drbdmanage", "volume-member"],
   ["erofs", "erofs", "file-system"],
   ["erofs-minix-magic", "erofs", "file-system"],
-  ["exfat", "exfat", "file-system"],
+  ["exfat", undefined, undefined],
   ["ext4", undefined, undefined],
   ["fat", undefined, undefined],
   ["hfs", "hfs", "file-system"],
@@ -120,7 +120,7 @@ describeWith({ tools: ["xz", "bzip2"], corpus: "disk/ident" }, "samples of other
 
   it.each([
     ["btrfs", undefined],
-    ["exfat", "exfat"],
+    ["exfat", undefined],
     ["ext4", undefined],
     ["iso-rr", undefined],
     ["luks1", "luks1"],
