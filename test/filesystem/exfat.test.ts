@@ -347,8 +347,8 @@ describe("a damaged or hostile exFAT volume", () => {
 
   it("refuses a directory of more than 256 MiB", async () => {
     const volume = new Patched(sound);
-    const directory = volume.bytes.subarray(volume.entry("EFI"), volume.entry("EFI") + 96);
-    directory.writeUInt8(0x11, 0x5b);
+    const directory = volume.bytes.subarray(volume.entry("a directory"), volume.entry("a directory") + 96);
+    directory.writeUInt8(0x11, 0x3b);
     // Clusters of 2 MiB; the first one is the root, which holds nothing else.
     const heap = volume.bytes.readUInt32LE(0x58) * 512;
     directory.copy(volume.bytes, heap);
