@@ -60,7 +60,7 @@ export const diskFormats: Catalog<DiskFormat> = new Catalog<DiskFormat>([
     name: "vhdx",
     magic: [{ offset: 0, bytes: "vhdxfile" }],
     suffixes: [".vhdx", ".avhdx"],
-    load: unread("vhdx", "a Hyper-V VHDX image"),
+    load: async () => (await import("./vhdx/format.ts")).format,
   },
   {
     name: "qcow2",

@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { createReadStream, mkdtempSync, readFileSync, rmSync, symlinkSync } from "node:fs";
+import { copyFileSync, createReadStream, mkdtempSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
@@ -55,6 +55,8 @@ describeWith({ corpus: "disk/made/containers/disk-mbr", tools: ["qemu-img"] }, "
     ["vdi", "static.vdi"],
     ["vpc", "dynamic.vhd"],
     ["vpc", "fixed.vhd"],
+    ["vhdx", "dynamic.vhdx"],
+    ["vhdx", "fixed.vhdx"],
     ["qcow2", "c512.qcow2"],
     ["qcow2", "chain-base.qcow2"],
     ["qcow2", "ext-l2.qcow2"],
@@ -98,6 +100,7 @@ describeWith({ corpus: "disk/container", tools: ["qemu-img"] }, "large images of
     ["qcow2", "dissect/backing-chain-3.qcow2.gz", []],
     ["qcow2", "dissect/data-file.qcow2.gz", ["data-file.bin"]],
     ["vpc", "qemu-iotests/d2v-zerofilled.vhd.bz2", []],
+    ["vhdx", "qemu-iotests/iotest-dynamic-1G.vhdx.bz2", []],
   ])("read as in qemu-img: %s %s", async (format, path, others) => {
     const image = corpus("disk/container", path);
     const ending = /\.(?:gz|bz2)$/.exec(path)?.[0] ?? "";
@@ -108,5 +111,20 @@ describeWith({ corpus: "disk/container", tools: ["qemu-img"] }, "large images of
     const { disk } = await openImage(image);
     expect(await firstDifference(disk, raw, await busyParts(raw))).toBeUndefined();
     expect(await missedZeros(disk, format, names[0] ?? "", work)).toEqual([]);
+  });
+
+  it("replays the log of a VHDX as qemu-img check does", async () => {
+    const image = corpus("disk/container/qemu-iotests/iotest-dirtylog-10G-4M.vhdx.bz2");
+    const copy = join(work, "repaired.vhdx");
+    copyFileSync(await unpacked(image), copy);
+    execFileSync("qemu-img", ["check", "-q", "-r", "all", copy]);
+    const repaired = await openImage(copy);
+    const { disk, diagnostics } = await openImage(image);
+    expect(diagnostics.map(({ code }) => code)).toEqual(["VHDX_LOG_REPLAYED"]);
+    expect(repaired.diagnostics).toEqual([]);
+    execFileSync("qemu-img", ["convert", "-f", "vhdx", "-O", "raw", copy, join(work, "raw")]);
+    await using raw = FileSource.open(join(work, "raw"));
+    expect(await firstDifference(disk, raw, await busyParts(raw))).toBeUndefined();
+    expect(await missedZeros(disk, "vhdx", copy, work)).toEqual([]);
   });
 });
