@@ -4,6 +4,7 @@ import { type DirectoryEntry, type Entry, type FileEntry, NO_XATTRS } from "../.
 import { run, type Steps } from "../../bytes/steps.ts";
 import type { Context } from "../../context.ts";
 import type { FileSystem, FileSystemFormat, FileSystemOptions } from "../file-system.ts";
+import { descend, type Tree, walk } from "../walk.ts";
 import { FileContent, PlainExtents } from "./content.ts";
 import {
   directoryDamaged,
@@ -31,14 +32,17 @@ const INODES = 2 ** 38;
 /** What Linux gives a directory in place of a subvolume that is not there. */
 const EMPTY_DIRECTORY = 2;
 
-/** Where an entry's inode is; undefined for an empty directory in place of a subvolume. */
-type Place = { readonly subvolume: Subvolume; readonly inode: number } | undefined;
+/** Where an entry is, in the directory with the entry `parent`. */
+interface Place {
+  readonly path: BytePath;
+  readonly parent: DirectoryEntry | undefined;
+  /** Undefined for an empty directory in place of a subvolume. */
+  readonly at: Location | undefined;
+}
 
-interface OpenDirectory {
-  readonly entry: DirectoryEntry;
-  readonly place: Place;
-  readonly records: readonly DirectoryRecord[];
-  next: number;
+interface Location {
+  readonly subvolume: Subvolume;
+  readonly inode: number;
 }
 
 class BtrfsFileSystem implements FileSystem {
@@ -73,35 +77,21 @@ class BtrfsFileSystem implements FileSystem {
     return this.#volume.sources;
   }
 
-  async *walk(enter: (directory: DirectoryEntry) => boolean = () => true): AsyncIterable<Entry> {
+  walk(enter?: (directory: DirectoryEntry) => boolean): AsyncIterable<Entry> {
     const { ctx, name } = this.#volume;
-    const { signal, limits } = ctx;
-    const seen = new Set<number>();
-    const open: OpenDirectory[] = [];
-    let path: BytePath = "";
-    let place: Place = { subvolume: this.#root, inode: FIRST_FREE };
-    for (let count = 1; ; count++) {
-      if (count > limits.entries) throw tooManyEntries(limits.entries, name);
-      signal.throwIfAborted();
-      const reading = run(this.#entry(path, place, open.at(-1)?.entry));
-      const entry = isPromise(reading) ? await reading : reading;
-      yield entry;
-      if (entry.type === "directory" && place !== undefined) {
-        if (seen.has(entry.inode)) throw directoryRevisited(place.inode, name, path);
-        seen.add(entry.inode);
-        if (enter(entry)) {
-          if (open.length >= limits.depth) throw tooDeep(limits.depth, name, path);
-          const listing = run(place.subvolume.names(place.inode, path));
-          open.push({ entry, place, records: isPromise(listing) ? await listing : listing, next: 0 });
-        }
-      }
-      const following = nextRecord(open);
-      if (following === undefined) return;
-      const { directory, record } = following;
-      path = joinPath(directory.entry.path, record.name);
-      const finding: Place | Promise<Place> = run(this.#place(directory.place, record, path));
-      place = isPromise(finding) ? await finding : finding;
-    }
+    const tree: Tree<Place, DirectoryRecord> = {
+      name,
+      ctx,
+      root: () => this.#top(),
+      entry: (place) => run(this.#entry(place)),
+      key: ({ at }, { inode }) => (at === undefined ? undefined : inode),
+      list: (place) => run(this.#list(place)),
+      child: (place, record, directory) => run(this.#child(place, record, directory)),
+      directoryRevisited: ({ at }, { inode, path }) => directoryRevisited(at?.inode ?? inode, name, path),
+      tooDeep,
+      tooManyEntries,
+    };
+    return walk(tree, enter);
   }
 
   async lookup(path: BytePath): Promise<Entry | undefined> {
@@ -109,18 +99,15 @@ class BtrfsFileSystem implements FileSystem {
   }
 
   *#lookup(path: BytePath): Steps<Entry | undefined> {
-    let place: Place = { subvolume: this.#root, inode: FIRST_FREE };
-    let entry = yield* this.#entry("", place, undefined);
-    for (const name of path.split("/").filter((part) => part !== "")) {
-      if (entry.type !== "directory" || place === undefined) return undefined;
-      const records: readonly DirectoryRecord[] = yield* place.subvolume.names(place.inode, entry.path);
-      const record = records.find((candidate) => candidate.name === name);
-      if (record === undefined) return undefined;
-      const at = joinPath(entry.path, name);
-      place = yield* this.#place(place, record, at);
-      entry = yield* this.#entry(at, place, entry);
-    }
-    return entry;
+    const found = yield* descend(path, this.#top(), (place, name) => this.#named(place, name));
+    return found === undefined ? undefined : yield* this.#entry(found);
+  }
+
+  *#named(place: Place, name: BytePath): Steps<Place | undefined> {
+    const entry = yield* this.#entry(place);
+    if (entry.type !== "directory") return undefined;
+    const record = (yield* this.#list(place)).find((candidate) => candidate.name === name);
+    return record === undefined ? undefined : yield* this.#child(place, record, entry);
   }
 
   content(file: FileEntry): ByteSource {
@@ -133,8 +120,20 @@ class BtrfsFileSystem implements FileSystem {
     return new FileContent(known, this.#plain, file.inode % INODES, file.size, file.path);
   }
 
-  *#place(directory: Place, { location, name }: DirectoryRecord, path: BytePath): Steps<Place> {
-    if (directory === undefined) return undefined;
+  #top(): Place {
+    return { path: "", parent: undefined, at: { subvolume: this.#root, inode: FIRST_FREE } };
+  }
+
+  *#list({ path, at }: Place): Steps<readonly DirectoryRecord[]> {
+    return at === undefined ? [] : yield* at.subvolume.names(at.inode, path);
+  }
+
+  *#child({ at }: Place, record: DirectoryRecord, parent: DirectoryEntry): Steps<Place> {
+    const path = joinPath(parent.path, record.name);
+    return { path, parent, at: at === undefined ? undefined : yield* this.#location(at, record, path) };
+  }
+
+  *#location(directory: Location, { location, name }: DirectoryRecord, path: BytePath): Steps<Location | undefined> {
     if (location.type === ITEM.INODE) return { subvolume: directory.subvolume, inode: location.objectid };
     if (location.type !== ITEM.ROOT) {
       throw directoryDamaged(`the name leads to an item of type ${location.type}`, this.#volume.name, path);
@@ -143,7 +142,7 @@ class BtrfsFileSystem implements FileSystem {
     return subvolume === undefined ? undefined : { subvolume, inode: FIRST_FREE };
   }
 
-  *#number({ subvolume, inode }: NonNullable<Place>, path: BytePath): Steps<number> {
+  *#number({ subvolume, inode }: Location, path: BytePath): Steps<number> {
     if (inode >= INODES) throw inodeDamaged(inode, "has a number beyond 2^38", this.#volume.name, path);
     if (subvolume === this.#root) return inode;
     this.#ids ??= yield* this.#subvolumes.ids();
@@ -157,8 +156,8 @@ class BtrfsFileSystem implements FileSystem {
     );
   }
 
-  /** Everything about an inode. `parent` is the directory's entry. */
-  *#entry(path: BytePath, place: Place, parent: DirectoryEntry | undefined): Steps<Entry> {
+  /** Everything about an inode. */
+  *#entry({ path, parent, at: place }: Place): Steps<Entry> {
     if (place === undefined) return emptyDirectory(path, parent);
     const { item, xattrs, damage } = yield* place.subvolume.inode(place.inode, path);
     if (damage !== undefined) {
@@ -190,7 +189,7 @@ class BtrfsFileSystem implements FileSystem {
     }
   }
 
-  *#target({ size }: InodeItem, { subvolume, inode }: NonNullable<Place>, path: BytePath): Steps<BytePath> {
+  *#target({ size }: InodeItem, { subvolume, inode }: Location, path: BytePath): Steps<BytePath> {
     if (size === 0 || size > MAX_TARGET) {
       throw symlinkDamaged(inode, `has a target of ${size} bytes`, this.#volume.name, path);
     }
@@ -207,17 +206,6 @@ class BtrfsFileSystem implements FileSystem {
 function emptyDirectory(path: BytePath, parent: DirectoryEntry | undefined): DirectoryEntry {
   const { uid = 0, gid = 0, mtime = { seconds: 0, nanoseconds: 0 } } = parent ?? {};
   return { type: "directory", path, inode: EMPTY_DIRECTORY, links: 1, mode: 0o755, uid, gid, mtime, xattrs: NO_XATTRS };
-}
-
-function nextRecord(
-  open: OpenDirectory[],
-): { readonly directory: OpenDirectory; readonly record: DirectoryRecord } | undefined {
-  for (let directory = open.at(-1); directory !== undefined; directory = open.at(-1)) {
-    const record = directory.records[directory.next++];
-    if (record !== undefined) return { directory, record };
-    open.pop();
-  }
-  return undefined;
 }
 
 /** btrfs, over one or several devices. Fsynced changes that are only in the log are there. */

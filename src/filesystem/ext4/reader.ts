@@ -4,6 +4,7 @@ import type { DirectoryEntry, Entry, FileEntry } from "../../bytes/entry.ts";
 import { run, type Steps } from "../../bytes/steps.ts";
 import type { Context } from "../../context.ts";
 import type { FileSystem, FileSystemFormat } from "../file-system.ts";
+import { descend, type Tree, walk } from "../walk.ts";
 import { FileContent, readBlocks } from "./content.ts";
 import { DirectoryReader, type DirectoryRecord } from "./directory.ts";
 import { directoryRevisited, inodeDamaged, symlinkDamaged, tooDeep, tooManyEntries, warn } from "./errors.ts";
@@ -17,11 +18,12 @@ import { XattrReader } from "./xattr.ts";
 /** Symlinks shorter than i_block lie in it. */
 const FAST_SYMLINK = 60;
 
-interface OpenDirectory {
+interface Place {
   readonly path: BytePath;
-  readonly records: readonly DirectoryRecord[];
-  next: number;
+  readonly number: number;
 }
+
+const ROOT: Place = { path: "", number: Inode.ROOT };
 
 class Ext4FileSystem implements FileSystem {
   readonly #volume: Volume;
@@ -49,33 +51,22 @@ class Ext4FileSystem implements FileSystem {
     return (this.#volume.blocks - free) * this.#volume.blockSize;
   }
 
-  async *walk(enter: (directory: DirectoryEntry) => boolean = () => true): AsyncIterable<Entry> {
-    const { signal, limits } = this.#volume.ctx;
+  walk(enter?: (directory: DirectoryEntry) => boolean): AsyncIterable<Entry> {
+    const { name, ctx } = this.#volume;
     const directories = new DirectoryReader(this.#volume);
-    const seen = new Set<number>();
-    const open: OpenDirectory[] = [];
-    let path: BytePath = "";
-    let number: number = Inode.ROOT;
-    for (let count = 1; ; count++) {
-      if (count > limits.entries) throw tooManyEntries(limits.entries, this.#volume.name);
-      signal.throwIfAborted();
-      const reading = run(this.#entry(path, number));
-      const entry = isPromise(reading) ? await reading : reading;
-      if (entry !== undefined) yield entry;
-      if (entry?.type === "directory") {
-        if (seen.has(number)) throw directoryRevisited(number, this.#volume.name, path);
-        seen.add(number);
-        if (enter(entry)) {
-          if (open.length >= limits.depth) throw tooDeep(limits.depth, this.#volume.name, path);
-          const listing = run(this.#list(directories, path, number));
-          open.push({ path, records: isPromise(listing) ? await listing : listing, next: 0 });
-        }
-      }
-      const following = nextRecord(open);
-      if (following === undefined) return;
-      path = following.path;
-      number = following.number;
-    }
+    const tree: Tree<Place, DirectoryRecord> = {
+      name,
+      ctx,
+      root: () => ROOT,
+      entry: (place) => run(this.#entry(place)),
+      key: ({ number }) => number,
+      list: (place) => run(this.#list(directories, place)),
+      child: childOf,
+      directoryRevisited: ({ path, number }) => directoryRevisited(number, name, path),
+      tooDeep,
+      tooManyEntries,
+    };
+    return walk(tree, enter);
   }
 
   async lookup(path: BytePath): Promise<Entry | undefined> {
@@ -84,17 +75,15 @@ class Ext4FileSystem implements FileSystem {
 
   *#lookup(path: BytePath): Steps<Entry | undefined> {
     const directories = new DirectoryReader(this.#volume);
-    let at: BytePath = "";
-    let number: number = Inode.ROOT;
-    for (const name of path.split("/").filter((part) => part !== "")) {
-      const inode = yield* this.#volume.inode(number);
-      if (inode.format !== MODE.DIRECTORY || inode.hasFlag(INODE_FLAG.ENCRYPT)) return undefined;
-      const found = (yield* directories.read(inode, at)).find((record) => record.name === name);
-      if (found === undefined) return undefined;
-      at = joinPath(at, name);
-      number = found.inode;
-    }
-    return yield* this.#entry(at, number);
+    const found = yield* descend(path, ROOT, (place, name) => this.#named(directories, place, name));
+    return found === undefined ? undefined : yield* this.#entry(found);
+  }
+
+  *#named(directories: DirectoryReader, place: Place, name: BytePath): Steps<Place | undefined> {
+    const inode = yield* this.#volume.inode(place.number);
+    if (inode.format !== MODE.DIRECTORY || inode.hasFlag(INODE_FLAG.ENCRYPT)) return undefined;
+    const record = (yield* directories.read(inode, place.path)).find((candidate) => candidate.name === name);
+    return record === undefined ? undefined : childOf(place, record);
   }
 
   content(file: FileEntry): ByteSource {
@@ -105,7 +94,7 @@ class Ext4FileSystem implements FileSystem {
     return content;
   }
 
-  *#list(directories: DirectoryReader, path: BytePath, number: number): Steps<readonly DirectoryRecord[]> {
+  *#list(directories: DirectoryReader, { path, number }: Place): Steps<readonly DirectoryRecord[]> {
     const inode = yield* this.#volume.inode(number);
     if (!inode.hasFlag(INODE_FLAG.ENCRYPT)) return yield* directories.read(inode, path);
     const message = "the directory is encrypted (fscrypt): what it holds cannot be read and is left out";
@@ -114,7 +103,7 @@ class Ext4FileSystem implements FileSystem {
   }
 
   /** Everything about an inode; undefined, with a diagnostic, for a symlink whose target is encrypted. */
-  *#entry(path: BytePath, number: number): Steps<Entry | undefined> {
+  *#entry({ path, number }: Place): Steps<Entry | undefined> {
     const inode = yield* this.#volume.inode(number);
     if (inode.linksCount === 0 || inode.mode === 0) {
       throw inodeDamaged(number, "has a name but is not in use", this.#volume.name, path);
@@ -188,13 +177,8 @@ class Ext4FileSystem implements FileSystem {
   async [Symbol.asyncDispose](): Promise<void> {}
 }
 
-function nextRecord(open: OpenDirectory[]): { path: BytePath; number: number } | undefined {
-  for (let top = open.at(-1); top !== undefined; top = open.at(-1)) {
-    const record = top.records[top.next++];
-    if (record !== undefined) return { path: joinPath(top.path, record.name), number: record.inode };
-    open.pop();
-  }
-  return undefined;
+function childOf({ path }: Place, { name, inode }: DirectoryRecord): Place {
+  return { path: joinPath(path, name), number: inode };
 }
 
 /** ext2, ext3 and ext4. A file system with a journal that was not replayed is read as it will be after its replay. */

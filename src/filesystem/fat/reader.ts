@@ -1,8 +1,10 @@
 import { type BytePath, displayPath, joinPath } from "../../bytes/byte-path.ts";
 import { type ByteSource, map } from "../../bytes/byte-source.ts";
 import { type DirectoryEntry, type Entry, type FileEntry, NO_XATTRS } from "../../bytes/entry.ts";
+import { run, type Steps, settled } from "../../bytes/steps.ts";
 import type { Context } from "../../context.ts";
 import type { FileSystem, FileSystemFormat } from "../file-system.ts";
+import { descend, type Tree, walk } from "../walk.ts";
 import { BootSector, type Layout, layoutOf } from "./boot-sector.ts";
 import { FatContent } from "./content.ts";
 import { labelOf, lower, records, ShortEntry } from "./directory-record.ts";
@@ -20,16 +22,11 @@ import { type Run, Table } from "./table.ts";
 const MOST_DIRECTORY_BYTES = 65536 * ShortEntry.SIZE + (512 << 10);
 const ROOT_INODE = 1;
 
-/** An entry, and where a directory's own entries lie. */
+/** An entry, and where a directory's own entries lie: the root's of FAT12 and FAT16 in no cluster. */
 interface Node {
   readonly entry: Entry;
   readonly shortName: BytePath;
-  readonly runs: () => Iterable<Run>;
-}
-
-interface OpenDirectory {
-  readonly children: readonly Node[];
-  next: number;
+  readonly cluster: number | undefined;
 }
 
 /**
@@ -59,45 +56,37 @@ class FatFileSystem implements FileSystem {
     this.#ctx = ctx;
   }
 
-  async *walk(enter: (directory: DirectoryEntry) => boolean = () => true): AsyncIterable<Entry> {
-    const { signal, limits } = this.#ctx;
-    const seen = new Set<number>();
-    const open: OpenDirectory[] = [];
-    let node: Node | undefined = this.#root();
-    for (let count = 1; node !== undefined; count++) {
-      if (count > limits.entries) throw tooManyEntries(limits.entries, this.#source.name);
-      signal.throwIfAborted();
-      const { entry } = node;
-      yield entry;
-      if (entry.type === "directory" && enter(entry)) {
-        if (open.length >= limits.depth) throw tooDeep(limits.depth, this.#source.name, entry.path);
-        const runs = directoryRuns(node.runs(), this.#source.name, entry.path);
-        const start = runs[0]?.offset ?? 0;
-        if (seen.has(start)) throw directoryRevisited(this.#source.name, entry.path);
-        seen.add(start);
-        open.push({ children: await this.#children(entry.path, runs), next: 0 });
-      }
-      node = following(open);
-    }
+  walk(enter?: (directory: DirectoryEntry) => boolean): AsyncIterable<Entry> {
+    const { name } = this.#source;
+    const tree: Tree<Node, Node> = {
+      name,
+      ctx: this.#ctx,
+      root: () => this.#root(),
+      entry: ({ entry }) => entry,
+      key: ({ cluster = -1 }) => cluster,
+      list: (node) => this.#children(node),
+      child: (_node, child) => child,
+      directoryRevisited: (_node, { path }) => directoryRevisited(name, path),
+      tooDeep,
+      tooManyEntries,
+    };
+    return walk(tree, enter);
   }
 
   async lookup(path: BytePath): Promise<Entry | undefined> {
-    let node = this.#root();
-    for (const name of path.split("/").filter((part) => part !== "")) {
-      if (node.entry.type !== "directory") return undefined;
-      const children = await this.#children(
-        node.entry.path,
-        directoryRuns(node.runs(), this.#source.name, node.entry.path),
-      );
-      const wanted = lower(name);
-      const found =
-        children.find((child) => child.entry.path === joinPath(node.entry.path, name)) ??
-        children.find((child) => lower(child.entry.path) === lower(joinPath(node.entry.path, wanted))) ??
-        children.find((child) => lower(child.shortName) === wanted);
-      if (found === undefined) return undefined;
-      node = found;
-    }
-    return node.entry;
+    return (await run(descend(path, this.#root(), (node, name) => this.#named(node, name))))?.entry;
+  }
+
+  *#named(node: Node, name: BytePath): Steps<Node | undefined> {
+    const { type, path } = node.entry;
+    if (type !== "directory") return undefined;
+    const children = yield* settled(this.#children(node));
+    const wanted = lower(name);
+    return (
+      children.find((child) => child.entry.path === joinPath(path, name)) ??
+      children.find((child) => lower(child.entry.path) === lower(joinPath(path, wanted))) ??
+      children.find((child) => lower(child.shortName) === wanted)
+    );
   }
 
   content(file: FileEntry): ByteSource {
@@ -116,10 +105,14 @@ class FatFileSystem implements FileSystem {
 
   #root(): Node {
     const entry = { ...COMMON, type: "directory", path: "", inode: ROOT_INODE, mode: 0o755, mtime: EPOCH } as const;
-    return { entry, shortName: "", runs: () => rootRuns(this.#layout, this.#table) };
+    const { root } = this.#layout;
+    return { entry, shortName: "", cluster: "cluster" in root ? root.cluster : undefined };
   }
 
-  async #children(path: BytePath, runs: readonly Run[]): Promise<readonly Node[]> {
+  async #children({ entry: { path }, cluster }: Node): Promise<readonly Node[]> {
+    const chain =
+      cluster === undefined ? rootRuns(this.#layout, this.#table) : this.#table.runs(cluster, undefined, path);
+    const runs = directoryRuns(chain, this.#source.name, path);
     const bytes = await readRuns(this.#source, runs);
     const nodes: Node[] = [];
     for (const { name, shortName, position, entry } of records(bytes)) {
@@ -131,14 +124,13 @@ class FatFileSystem implements FileSystem {
   }
 
   #node(path: BytePath, shortName: BytePath, inode: number, entry: ShortEntry): Node {
-    const first = this.#firstCluster(entry);
     const common = { ...COMMON, path, inode, mtime: entry.mtime };
     return {
       entry: entry.isDirectory
         ? { ...common, type: "directory", mode: 0o755 }
         : { ...common, type: "file", mode: 0o644, size: entry.size },
       shortName,
-      runs: () => this.#table.runs(first, undefined, path),
+      cluster: this.#firstCluster(entry),
     };
   }
 
@@ -148,15 +140,6 @@ class FatFileSystem implements FileSystem {
 /** The root directory has no entry, so no time. */
 const EPOCH = { seconds: 0, nanoseconds: 0 } as const;
 const COMMON = { links: 1, uid: 0, gid: 0, xattrs: NO_XATTRS } as const;
-
-function following(open: OpenDirectory[]): Node | undefined {
-  for (let last = open.at(-1); last !== undefined; last = open.at(-1)) {
-    const node = last.children[last.next++];
-    if (node !== undefined) return node;
-    open.pop();
-  }
-  return undefined;
-}
 
 function isSafe(name: BytePath): boolean {
   return name !== "" && name !== "." && name !== ".." && !/[/\0]/.test(name);

@@ -1,5 +1,5 @@
 import { type BytePath, bytePath, displayPath, joinPath } from "../../bytes/byte-path.ts";
-import { type ByteSource, isPromise } from "../../bytes/byte-source.ts";
+import type { ByteSource } from "../../bytes/byte-source.ts";
 import type { DirectoryEntry, Entry, FileEntry } from "../../bytes/entry.ts";
 import { LateSource } from "../../bytes/late-source.ts";
 import { compose } from "../../bytes/regions.ts";
@@ -7,6 +7,7 @@ import { run, type Steps } from "../../bytes/steps.ts";
 import type { Context } from "../../context.ts";
 import { BlockContent } from "../block-content.ts";
 import type { FileSystem, FileSystemFormat } from "../file-system.ts";
+import { descend, type Tree, walk } from "../walk.ts";
 import { FLAG } from "./directory-record.ts";
 import { directoryEntry, fileEntry, recordPlace, sharedData } from "./entry.ts";
 import {
@@ -32,11 +33,6 @@ interface Node {
   readonly directory: Run | undefined;
 }
 
-interface OpenDirectory {
-  readonly children: readonly Node[];
-  next: number;
-}
-
 class IsoFileSystem implements FileSystem {
   readonly type = "iso9660";
   readonly #volume: IsoVolume;
@@ -58,28 +54,26 @@ class IsoFileSystem implements FileSystem {
     return this.#volume.size;
   }
 
-  async *walk(enter: (directory: DirectoryEntry) => boolean = () => true): AsyncIterable<Entry> {
+  walk(enter?: (directory: DirectoryEntry) => boolean): AsyncIterable<Entry> {
     const { ctx, name, source } = this.#volume;
-    const seen = new Set<number>();
-    const open: OpenDirectory[] = [];
     let directoryBytes = 0;
-    let node: Node | undefined = await run(this.#root());
-    for (let count = 1; node !== undefined; count++) {
-      if (count > ctx.limits.entries) throw tooManyEntries(ctx.limits.entries, name);
-      ctx.signal.throwIfAborted();
-      const { entry, directory } = node;
-      yield entry;
-      if (entry.type === "directory" && directory !== undefined && enter(entry)) {
-        if (open.length >= ctx.limits.depth) throw tooDeep(ctx.limits.depth, name, entry.path);
-        if (seen.has(directory.offset)) throw directoryRevisited(name, entry.path);
-        seen.add(directory.offset);
-        directoryBytes += directory.length;
-        if (directoryBytes > source.size) throw directoryTooLarge(directoryBytes, source.size, name, entry.path);
-        const listing = run(this.#children(entry.path, directory));
-        open.push({ children: isPromise(listing) ? await listing : listing, next: 0 });
-      }
-      node = following(open);
-    }
+    const tree: Tree<Node, Node> = {
+      name,
+      ctx,
+      root: () => run(this.#root()),
+      entry: ({ entry }) => entry,
+      key: ({ directory }) => directory?.offset,
+      list: (node, { path }) => {
+        directoryBytes += node.directory?.length ?? 0;
+        if (directoryBytes > source.size) throw directoryTooLarge(directoryBytes, source.size, name, path);
+        return run(this.#children(node));
+      },
+      child: (_node, child) => child,
+      directoryRevisited: (_node, { path }) => directoryRevisited(name, path),
+      tooDeep,
+      tooManyEntries,
+    };
+    return walk(tree, enter);
   }
 
   async lookup(path: BytePath): Promise<Entry | undefined> {
@@ -87,15 +81,12 @@ class IsoFileSystem implements FileSystem {
   }
 
   *#lookup(path: BytePath): Steps<Entry | undefined> {
-    let node: Node | undefined = yield* this.#root();
-    for (const name of path.split("/").filter((part) => part !== "")) {
-      if (node.directory === undefined) return undefined;
-      const wanted = joinPath(node.entry.path, name);
-      const children: readonly Node[] = yield* this.#children(node.entry.path, node.directory);
-      node = children.find(({ entry }) => entry.path === wanted);
-      if (node === undefined) return undefined;
-    }
-    return node.entry;
+    return (yield* descend(path, yield* this.#root(), (node, name) => this.#named(node, name)))?.entry;
+  }
+
+  *#named(node: Node, name: BytePath): Steps<Node | undefined> {
+    const wanted = joinPath(node.entry.path, name);
+    return (yield* this.#children(node)).find(({ entry }) => entry.path === wanted);
   }
 
   content(file: FileEntry): ByteSource {
@@ -144,8 +135,9 @@ class IsoFileSystem implements FileSystem {
     return { entry: directoryEntry("", listed, self, fields), directory };
   }
 
-  /** Names in byte order. */
-  *#children(path: BytePath, directory: Run): Steps<readonly Node[]> {
+  /** Names in byte order; none where there is no directory. */
+  *#children({ entry: { path }, directory }: Node): Steps<readonly Node[]> {
+    if (directory === undefined) return [];
     const { ctx, name: file } = this.#volume;
     const nodes = new Map<BytePath, Node>();
     for (const listed of yield* this.#volume.list(directory, path)) {
@@ -183,15 +175,6 @@ class IsoFileSystem implements FileSystem {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {}
-}
-
-function following(open: OpenDirectory[]): Node | undefined {
-  for (let last = open.at(-1); last !== undefined; last = open.at(-1)) {
-    const node = last.children[last.next++];
-    if (node !== undefined) return node;
-    open.pop();
-  }
-  return undefined;
 }
 
 function isSafe(name: BytePath): boolean {

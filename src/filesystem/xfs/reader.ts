@@ -4,6 +4,7 @@ import type { DirectoryEntry, Entry, FileEntry } from "../../bytes/entry.ts";
 import { run, type Steps } from "../../bytes/steps.ts";
 import type { Context } from "../../context.ts";
 import type { FileSystem, FileSystemFormat } from "../file-system.ts";
+import { descend, type Tree, walk } from "../walk.ts";
 import { FileContent } from "./content.ts";
 import { DirectoryReader, type DirectoryRecord } from "./directory.ts";
 import { directoryRevisited, inodeDamaged, tooDeep, tooManyEntries, warn } from "./errors.ts";
@@ -13,10 +14,9 @@ import { readTarget } from "./symlink.ts";
 import type { Volume } from "./volume.ts";
 import { XattrReader } from "./xattr.ts";
 
-interface OpenDirectory {
+interface Place {
   readonly path: BytePath;
-  readonly records: readonly DirectoryRecord[];
-  next: number;
+  readonly number: number;
 }
 
 /** What reads for one walk or look-up, and bounds what that may cost. */
@@ -47,33 +47,22 @@ class XfsFileSystem implements FileSystem {
     return (dBlocks - Math.min(fdBlocks, dBlocks)) * this.#volume.blockSize;
   }
 
-  async *walk(enter: (directory: DirectoryEntry) => boolean = () => true): AsyncIterable<Entry> {
-    const { signal, limits } = this.#volume.ctx;
+  walk(enter?: (directory: DirectoryEntry) => boolean): AsyncIterable<Entry> {
+    const { name, ctx } = this.#volume;
     const readers = this.#readers();
-    const seen = new Set<number>();
-    const open: OpenDirectory[] = [];
-    let path: BytePath = "";
-    let number = this.#volume.superBlock.rootIno;
-    for (let count = 1; ; count++) {
-      if (count > limits.entries) throw tooManyEntries(limits.entries, this.#volume.name);
-      signal.throwIfAborted();
-      const reading = run(this.#entry(readers, path, number));
-      const entry = isPromise(reading) ? await reading : reading;
-      yield entry;
-      if (entry.type === "directory") {
-        if (seen.has(number)) throw directoryRevisited(number, this.#volume.name, path);
-        seen.add(number);
-        if (enter(entry)) {
-          if (open.length >= limits.depth) throw tooDeep(limits.depth, this.#volume.name, path);
-          const listing = run(this.#list(readers, path, number));
-          open.push({ path, records: isPromise(listing) ? await listing : listing, next: 0 });
-        }
-      }
-      const following = nextRecord(open);
-      if (following === undefined) return;
-      path = following.path;
-      number = following.number;
-    }
+    const tree: Tree<Place, DirectoryRecord> = {
+      name,
+      ctx,
+      root: () => this.#root(),
+      entry: (place) => run(this.#entry(readers, place)),
+      key: ({ number }) => number,
+      list: (place) => run(this.#list(readers, place)),
+      child: childOf,
+      directoryRevisited: ({ path, number }) => directoryRevisited(number, name, path),
+      tooDeep,
+      tooManyEntries,
+    };
+    return walk(tree, enter);
   }
 
   async lookup(path: BytePath): Promise<Entry | undefined> {
@@ -82,17 +71,15 @@ class XfsFileSystem implements FileSystem {
 
   *#lookup(path: BytePath): Steps<Entry | undefined> {
     const readers = this.#readers();
-    let at: BytePath = "";
-    let number = this.#volume.superBlock.rootIno;
-    for (const name of path.split("/").filter((part) => part !== "")) {
-      const inode = yield* this.#volume.inode(number);
-      if (inode.type !== MODE.DIRECTORY) return undefined;
-      const found = (yield* readers.directories.read(inode, at)).find((record) => record.name === name);
-      if (found === undefined) return undefined;
-      at = joinPath(at, name);
-      number = found.inode;
-    }
-    return yield* this.#entry(readers, at, number);
+    const found = yield* descend(path, this.#root(), (place, name) => this.#named(readers, place, name));
+    return found === undefined ? undefined : yield* this.#entry(readers, found);
+  }
+
+  *#named({ directories }: Readers, place: Place, name: BytePath): Steps<Place | undefined> {
+    const inode = yield* this.#volume.inode(place.number);
+    if (inode.type !== MODE.DIRECTORY) return undefined;
+    const record = (yield* directories.read(inode, place.path)).find((candidate) => candidate.name === name);
+    return record === undefined ? undefined : childOf(place, record);
   }
 
   content(file: FileEntry): ByteSource {
@@ -103,16 +90,20 @@ class XfsFileSystem implements FileSystem {
     return content;
   }
 
+  #root(): Place {
+    return { path: "", number: this.#volume.superBlock.rootIno };
+  }
+
   #readers(): Readers {
     return { directories: new DirectoryReader(this.#volume), xattrs: new XattrReader(this.#volume) };
   }
 
-  *#list({ directories }: Readers, path: BytePath, number: number): Steps<readonly DirectoryRecord[]> {
+  *#list({ directories }: Readers, { path, number }: Place): Steps<readonly DirectoryRecord[]> {
     return yield* directories.read(yield* this.#volume.inode(number), path);
   }
 
   /** Everything about an inode. */
-  *#entry({ xattrs: reader }: Readers, path: BytePath, number: number): Steps<Entry> {
+  *#entry({ xattrs: reader }: Readers, { path, number }: Place): Steps<Entry> {
     const { name: file, superBlock, ctx } = this.#volume;
     const inode = yield* this.#volume.inode(number);
     const { mode, uid, gid, mtime, nlink: links } = inode;
@@ -149,13 +140,8 @@ class XfsFileSystem implements FileSystem {
   async [Symbol.asyncDispose](): Promise<void> {}
 }
 
-function nextRecord(open: OpenDirectory[]): { path: BytePath; number: number } | undefined {
-  for (let top = open.at(-1); top !== undefined; top = open.at(-1)) {
-    const record = top.records[top.next++];
-    if (record !== undefined) return { path: joinPath(top.path, record.name), number: record.inode };
-    open.pop();
-  }
-  return undefined;
+function childOf({ path }: Place, { name, inode }: DirectoryRecord): Place {
+  return { path: joinPath(path, name), number: inode };
 }
 
 /** XFS of versions 4 and 5. A log that was not replayed is replayed in memory; where that cannot be done, opening fails. */
