@@ -42,13 +42,13 @@ export const diskFormats: Catalog<DiskFormat> = new Catalog<DiskFormat>([
     name: "cowd",
     magic: [{ offset: 0, bytes: "COWD" }],
     suffixes: [],
-    load: unread("cowd", "an ESX COWD (vmfsSparse) extent"),
+    load: async () => (await import("./vmdk/cowd.ts")).format,
   },
   {
     name: "sesparse",
     magic: [{ offset: 0, bytes: Uint8Array.of(0xbe, 0xba, 0xfe, 0xca, 0, 0, 0, 0) }],
     suffixes: [],
-    load: unread("sesparse", "an ESX seSparse extent"),
+    load: async () => (await import("./vmdk/se-sparse.ts")).format,
   },
   {
     name: "vdi",

@@ -6,7 +6,7 @@ import { type FixtureImage, fixtureImages, openFixture } from "./fixture-images.
 import { seal } from "./seal.ts";
 
 const FORMATS = ["vdi", "vhd", "vhdx", "qcow2", "cowd", "sesparse"];
-const RUNS = 2000;
+const RUNS = 1200;
 const MOST_BYTES = 512 << 20;
 
 /** Opens and reads what is there, however long the disk claims to be. */

@@ -17,7 +17,7 @@ describe.each(fixtureImages(FORMATS).map((image) => [image.title, image] as cons
         const length = Math.min(much, disk.size - offset);
         expect(Buffer.compare(await disk.read(offset, length), raw.subarray(offset, offset + length))).toBe(0);
       }),
-      { numRuns: 60 },
+      { numRuns: 30 },
     );
   });
 
@@ -36,7 +36,7 @@ describe.each(fixtureImages(FORMATS).map((image) => [image.title, image] as cons
         }
         expect(at).toBe(offset + length);
       }),
-      { numRuns: 40 },
+      { numRuns: 20 },
     );
   });
 });

@@ -116,7 +116,6 @@ describeWith({ corpus: "disk/container", tools: ["qemu-img"] }, "VMDKs of other 
 
   it.each([
     ["container/cdi/invalid-qcow-large-memory.img", "VMDK_GEOMETRY"],
-    ["container/dissect/sesparse.vmdk.gz", "DISK_FORMAT_UNSUPPORTED"],
     ["container/go-vmdk-parser/vmdk-invalid.img", "VMDK_NO_EXTENTS"],
     ["container/govmomi/ttylinux-pc_i486-16.1-disk1.vmdk.gz", "VMDK_FOOTER_MISSING"],
     ["container/govmomi/ttylinux-pc_i486-16.1.ova.gz", "DISK_FORMAT_UNSUPPORTED"],

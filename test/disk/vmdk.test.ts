@@ -246,7 +246,7 @@ describe("a descriptor file", () => {
     ["VMDK_DEVICE_EXTENT", descriptorText('RW 8 VMFSRDM "a"'), {}],
     ["FILE_NOT_FOUND", descriptorText('RW 8 FLAT "/etc/passwd"'), {}],
     ["VMDK_EXTENT_TRUNCATED", descriptorText('RW 8 FLAT "a" 1'), { a: grain(0) }],
-    ["VMDK_EXTENT_NOT_SPARSE", descriptorText('RW 8 VMFSSPARSE "a"'), { a: "COWD".padEnd(1024, "\0") }],
+    ["VMDK_EXTENT_NOT_SPARSE", descriptorText('RW 8 VMFSSPARSE "a"'), { a: "COW?".padEnd(1024, "\0") }],
     ["VMDK_EXTENT_TOO_SMALL", descriptorText('RW 208 SPARSE "a"'), { a: buildSparse(PLAIN).bytes }],
   ])("%s", async (code, text, files) => {
     expect(await failure(text, files as Files)).toBe(code);

@@ -62,6 +62,14 @@ export function directoryOutOfRange(file: string, sector: number, entries: numbe
   );
 }
 
+/** VMDK_ENTRY: an entry of a seSparse directory or table that cannot be. */
+export function entryDamaged(file: string, offset: number, high: number, low: number): CorruptError {
+  const entry = `${high.toString(16).padStart(8, "0")}${low.toString(16).padStart(8, "0")}`;
+  return new CorruptError("VMDK_ENTRY", `the entry for disk offset 0x${offset.toString(16)} is 0x${entry}`, {
+    where: { file },
+  });
+}
+
 /** VMDK_EXTENT_LINE: an extent line that cannot be understood. */
 export function extentLineDamaged(file: string, line: string): CorruptError {
   return new CorruptError("VMDK_EXTENT_LINE", `the extent line ${JSON.stringify(line.slice(0, 200))} is damaged`, {
@@ -71,10 +79,14 @@ export function extentLineDamaged(file: string, line: string): CorruptError {
 
 /** VMDK_EXTENT_NOT_SPARSE: the file of a sparse extent is no sparse extent that is read. */
 export function extentNotSparse(file: string, type: string): UnsupportedError {
-  return new UnsupportedError("VMDK_EXTENT_NOT_SPARSE", `the file of a ${type} extent does not start with "KDMV"`, {
-    where: { file },
-    advice: "COWD and seSparse extents (snapshots on ESX) are not read: export the machine without snapshots",
-  });
+  return new UnsupportedError(
+    "VMDK_EXTENT_NOT_SPARSE",
+    `the file of a ${type} extent starts like none of the sparse kinds`,
+    {
+      where: { file },
+      advice: "export the machine without snapshots",
+    },
+  );
 }
 
 /** VMDK_EXTENT_TOO_SMALL: the extent line promises more than the extent's header. Sectors. */
@@ -161,6 +173,14 @@ export function grainTableOutOfRange(file: string, table: number, sector: number
     `grain table ${table} at sector ${sector} leaves the file of ${Math.floor(size / SECTOR)} sectors`,
     { where: { file, offset: sector * SECTOR } },
   );
+}
+
+/** VMDK_JOURNAL: a seSparse file was not closed, and its journal is not read. */
+export function journalPending(file: string): UnsupportedError {
+  return new UnsupportedError("VMDK_JOURNAL", "the journal of the extent must be replayed first", {
+    where: { file },
+    advice: "start and shut down the machine, or let ESX consolidate its snapshots",
+  });
 }
 
 /** VMDK_NEWLINES: the line ends in the header were changed on the way. */

@@ -19,4 +19,16 @@ export const extentFormats: Catalog<ExtentFormat> = new Catalog<ExtentFormat>([
     suffixes: [],
     load: async () => (await import("./sparse-extent.ts")).extentFormat,
   },
+  {
+    name: "cowd",
+    magic: [{ offset: 0, bytes: "COWD" }],
+    suffixes: [],
+    load: async () => (await import("./cowd.ts")).extentFormat,
+  },
+  {
+    name: "sesparse",
+    magic: [{ offset: 0, bytes: Uint8Array.of(0xbe, 0xba, 0xfe, 0xca, 0, 0, 0, 0) }],
+    suffixes: [],
+    load: async () => (await import("./se-sparse.ts")).extentFormat,
+  },
 ]);
