@@ -54,10 +54,11 @@ function withTransport(prefix: string, details: string, text: string): Reference
   return { ...found, details: details.slice(2) };
 }
 
-const ENDING = new RegExp(`\\.(${MACHINE_TRANSPORTS.join("|")})$`, "i");
+/** An OVA or a disk image may be compressed as a whole. */
+const ENDING = new RegExp(`\\.(${MACHINE_TRANSPORTS.join("|")})(?:(?<!\\.ovf)\\.gz)?$`, "i");
 
-/** A Vagrant box is an OVA by another name, and an OVA may be compressed as a whole. */
-const OVA_BY_ANOTHER_NAME = /\.(box|ova\.gz)$/i;
+/** A Vagrant box is an OVA by another name. */
+const OVA_BY_ANOTHER_NAME = /\.box$/i;
 
 function byEnding(path: string): Reference | undefined {
   const ending = OVA_BY_ANOTHER_NAME.test(path) ? "ova" : ENDING.exec(path)?.[1]?.toLowerCase();

@@ -70,3 +70,21 @@ export function tablesTooLarge(file: string, bytes: number): CorruptError {
     { where: { file } },
   );
 }
+
+/** DISK_WRAPPED_TWICE: gzip inside gzip. */
+export function wrappedTwice(file: string): UnsupportedError {
+  return new UnsupportedError("DISK_WRAPPED_TWICE", "the image is gzip inside gzip", {
+    where: { file },
+    advice: "decompress it first",
+  });
+}
+
+/** DISK_WRAPPING: the image is gzip, and went through a temporary file. */
+export function wrappingUndone(file: string, size: number): Diagnostic {
+  return {
+    code: "DISK_WRAPPING",
+    severity: "info",
+    message: `the image is gzip and was decompressed once into a temporary file of ${size} bytes`,
+    where: { file },
+  };
+}

@@ -1,7 +1,7 @@
 import type { ByteSource } from "../bytes/byte-source.ts";
 import { Catalog } from "../catalog.ts";
 import { capacityDiffers, diskEmpty, formatDiffers, formatUnknown, formatUnsupported } from "./errors.ts";
-import { formatContext } from "./image-chain.ts";
+import { openChain } from "./image-chain.ts";
 import type { DiskFormat, FormatContext, OpenContext, VirtualDisk } from "./virtual-disk.ts";
 import { isDescriptorText } from "./vmdk/descriptor-magic.ts";
 
@@ -108,7 +108,7 @@ export const diskFormats: Catalog<DiskFormat> = new Catalog<DiskFormat>([
     name: "gzip",
     magic: [{ offset: 0, bytes: Uint8Array.of(0x1f, 0x8b, 0x08) }],
     suffixes: [".gz"],
-    load: unread("gzip", "a gzip file in place of a disk", "decompress it first"),
+    load: async () => (await import("./gzip.ts")).format,
   },
   {
     name: "tar",
@@ -145,7 +145,7 @@ export async function openDisk(
   open: OpenContext,
   declared: DeclaredDisk = {},
 ): Promise<VirtualDisk> {
-  const disk = await openImage(source, formatContext(open, openImage), declared.format);
+  const disk = await openChain(source, declared.format, open, openImage);
   if (declared.capacity !== undefined && declared.capacity !== disk.size) {
     open.diagnostic(capacityDiffers(source.name, declared.capacity, disk.size));
   }
@@ -160,7 +160,8 @@ async function openImage(source: ByteSource, ctx: FormatContext, declared: strin
   const name = wanted?.name === "raw" ? "raw" : (found?.name ?? wanted?.name ?? "raw");
   const entry = diskFormats.byName(name);
   if (entry === undefined) throw formatUnknown(source.name, name);
-  if (wanted !== undefined && found !== undefined && wanted !== found) {
+  // What is declared is what gzip holds.
+  if (wanted !== undefined && found !== undefined && wanted !== found && name !== "gzip") {
     ctx.diagnostic(formatDiffers(source.name, wanted.name, found.name, name));
   }
   return await (await entry.load()).open(source, ctx);

@@ -30,8 +30,12 @@ export interface FormatContext extends OpenContext {
    * nothing. Throws CorruptError DISK_CHAIN for a circle and for too many, and what `resolve` throws.
    */
   openBase(child: string, name: string, format: string | undefined): Promise<VirtualDisk>;
-  /** Opens what `wrapping` held. Counts as a step of the chain. */
-  openInner(wrapping: string, inner: ByteSource): Promise<VirtualDisk>;
+  /** Whether this image came out of another one, as out of gzip. */
+  readonly wrapped: boolean;
+  /** Opens what this image held, as what was declared for it or what it shows. */
+  openInner(inner: ByteSource): Promise<VirtualDisk>;
+  /** Leaves a resource to the disk, which disposes it. */
+  own(resource: AsyncDisposable): void;
   /** Counts `bytes` of a table that is kept while the disk is open; throws CorruptError DISK_TABLES_TOO_LARGE. */
   keepTable(file: string, bytes: number): void;
 }

@@ -86,6 +86,8 @@ describe("a reference without a transport", () => {
     ["d.raw", "raw"],
     ["e.box", "ova"],
     ["f.ova.gz", "ova"],
+    ["f.vmdk.gz", "vmdk"],
+    ["f.VHDX.GZ", "vhdx"],
   ])("is told by the ending of %s", async (text, transport) => {
     expect(await parseReference(text, ctx)).toEqual({ side: "machine", transport, details: text });
   });

@@ -52,6 +52,8 @@ describeWith({ corpus: "disk", tools: ["qemu-img"] }, "images of other projects"
     ["container/cdi/cirros-snapshot2.qcow2.gz", "FILE_NOT_FOUND"],
     ["container/dissect/backing-chain-1.qcow2.gz", "FILE_NOT_FOUND"],
     ["container/dissect/differencing.avhdx.gz", "DISK_PARENT_MISSING"],
+    ["container/dissect/expanding.hdd.0.{5fbaabe3-6958-40ff-92a7-860e329aab41}.hds.gz", "DISK_FORMAT_UNSUPPORTED"],
+    ["container/qemu-iotests/parallels-with-bitmap.bz2", "DISK_FORMAT_UNSUPPORTED"],
     ["container/qemu-iotests/afl5.img.bz2", "VHD_TABLE_OUT_OF_RANGE"],
     ["misc/dfvfs/fat-differential.vhd.gz", "DISK_PARENT_MISSING"],
     ["misc/dfvfs/image.vhd.gz", "VHD_CHECKSUM"],
