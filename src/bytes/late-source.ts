@@ -1,4 +1,4 @@
-import { type Awaitable, type ByteSource, checkRange, type Extent, map } from "./byte-source.ts";
+import { type Awaitable, type ByteSource, checkRange, type Extent, isPromise, map } from "./byte-source.ts";
 
 /** A source that is opened when it is first read. It owns what it opens. */
 export class LateSource implements ByteSource {
@@ -35,4 +35,12 @@ export class LateSource implements ByteSource {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#source?.[Symbol.asyncDispose]();
   }
+}
+
+/** The source itself if it is open already; otherwise one that waits for it when it is used, and throws what `opening` throws. */
+export function whenOpened(name: string, size: number, opening: Awaitable<ByteSource>): ByteSource {
+  if (!isPromise(opening)) return opening;
+  // Nobody may ever use it.
+  opening.catch(() => undefined);
+  return new LateSource(name, size, () => opening);
 }

@@ -1,5 +1,5 @@
 import { type Awaitable, isPromise, map } from "../bytes/byte-source.ts";
-import { MappedSource, type Run } from "./mapped-source.ts";
+import { MappedSource, type Run } from "../bytes/mapped-source.ts";
 
 /** Data is joined over so many blocks at most: what lies below may cut the run short, and then it is joined anew. */
 const MOST_JOINED = 1024;

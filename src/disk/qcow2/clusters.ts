@@ -2,8 +2,8 @@ import { inflateRawSync } from "node:zlib";
 import { ByteCache } from "../../bytes/byte-cache.ts";
 import { type Awaitable, type ByteSource, map } from "../../bytes/byte-source.ts";
 import { unzstdFrame } from "../../bytes/decompress.ts";
+import type { Run } from "../../bytes/mapped-source.ts";
 import { BlockSource } from "../block-source.ts";
-import type { Run } from "../mapped-source.ts";
 import { clusterDamaged, clusterOutOfRange, entryDamaged, tableOutOfRange } from "./errors.ts";
 import { entryBytes, type Qcow2Layout } from "./header.ts";
 

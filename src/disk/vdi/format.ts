@@ -1,10 +1,10 @@
 import type { ByteSource } from "../../bytes/byte-source.ts";
+import type { Run } from "../../bytes/mapped-source.ts";
 import { LittleEndianView } from "../../bytes/view.ts";
 import { asDisk } from "../as-disk.ts";
 import { BlockSource } from "../block-source.ts";
 import { diskEmpty, parentChanged, parentMissing } from "../errors.ts";
 import { guidText, NO_GUID } from "../guid.ts";
-import type { Run } from "../mapped-source.ts";
 import { openParent, resized } from "../parent.ts";
 import type { DiskFormat, FormatContext, VirtualDisk } from "../virtual-disk.ts";
 import {

@@ -1,6 +1,6 @@
 import { type Awaitable, type ByteSource, map } from "../../bytes/byte-source.ts";
+import type { Run } from "../../bytes/mapped-source.ts";
 import { BlockSource } from "../block-source.ts";
-import type { Run } from "../mapped-source.ts";
 import { sectorRun } from "../sector-bitmap.ts";
 import { blockOutOfRange, blockStateUnknown } from "./errors.ts";
 import type { Metadata } from "./metadata.ts";

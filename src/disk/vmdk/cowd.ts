@@ -1,8 +1,8 @@
 import { type Awaitable, type ByteSource, map } from "../../bytes/byte-source.ts";
+import type { Run } from "../../bytes/mapped-source.ts";
 import { LittleEndianView } from "../../bytes/view.ts";
 import { asDisk } from "../as-disk.ts";
 import { BlockSource } from "../block-source.ts";
-import type { Run } from "../mapped-source.ts";
 import type { DiskFormat } from "../virtual-disk.ts";
 import {
   descriptorMissing,

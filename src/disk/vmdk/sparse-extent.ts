@@ -1,5 +1,5 @@
 import { type Awaitable, type ByteSource, isPromise, map, type StoredRange } from "../../bytes/byte-source.ts";
-import { MappedSource, type Run } from "../mapped-source.ts";
+import { MappedSource, type Run } from "../../bytes/mapped-source.ts";
 import { extentTooSmall, grainOutOfRange, grainTableOutOfRange, notVmdk, shutDownUncleanly } from "./errors.ts";
 import type { ExtentFormat } from "./extent-formats.ts";
 import { decodeSectors, readGrainDirectory } from "./grain-directory.ts";

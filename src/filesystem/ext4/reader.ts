@@ -1,11 +1,11 @@
 import { type BytePath, joinPath } from "../../bytes/byte-path.ts";
-import { type Awaitable, type ByteSource, isPromise } from "../../bytes/byte-source.ts";
+import type { ByteSource } from "../../bytes/byte-source.ts";
 import type { DirectoryEntry, Entry, FileEntry } from "../../bytes/entry.ts";
 import { run, type Steps } from "../../bytes/steps.ts";
 import type { Context } from "../../context.ts";
 import type { FileSystem, FileSystemFormat } from "../file-system.ts";
 import { descend, type Tree, walk } from "../walk.ts";
-import { FileContent, readBlocks } from "./content.ts";
+import { fileContent, readBlocks } from "./content.ts";
 import { DirectoryReader, type DirectoryRecord } from "./directory.ts";
 import { directoryRevisited, inodeDamaged, symlinkDamaged, tooDeep, tooManyEntries, warn } from "./errors.ts";
 import { inlineBytes } from "./inline-data.ts";
@@ -87,11 +87,7 @@ class Ext4FileSystem implements FileSystem {
   }
 
   content(file: FileEntry): ByteSource {
-    const content = new FileContent(this.#volume, file.inode, file.size, file.path);
-    // Over a local file this tells of an encrypted file at once; otherwise its first read does.
-    const opening: Awaitable<unknown> = run(content.open());
-    if (isPromise(opening)) opening.catch(() => undefined);
-    return content;
+    return fileContent(this.#volume, file.inode, file.size, file.path);
   }
 
   *#list(directories: DirectoryReader, { path, number }: Place): Steps<readonly DirectoryRecord[]> {
@@ -162,7 +158,7 @@ class Ext4FileSystem implements FileSystem {
   *#targetBytes(inode: Inode, size: number): Steps<Uint8Array> {
     if (inode.hasFlag(INODE_FLAG.INLINE_DATA)) return inlineBytes(inode);
     if (this.#isFast(inode, size)) return inode.block;
-    return yield* readBlocks(this.#volume, this.#volume.map(inode), 0, size);
+    return yield* readBlocks(this.#volume, this.#volume.map(inode), size);
   }
 
   /** As the kernel decides: by size with ea_inode, otherwise by whether the inode has blocks besides its attributes'. */

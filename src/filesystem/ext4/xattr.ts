@@ -103,6 +103,6 @@ export class XattrReader {
     if (valueInum > this.#volume.superBlock.inodesCount || valueOffs !== 0) return undefined;
     const inode = yield* this.#volume.inode(valueInum);
     if (!inode.hasFlag(INODE_FLAG.EA_INODE) || inode.size64 !== valueSize) return undefined;
-    return yield* readBlocks(this.#volume, this.#volume.map(inode), 0, valueSize);
+    return yield* readBlocks(this.#volume, this.#volume.map(inode), valueSize);
   }
 }

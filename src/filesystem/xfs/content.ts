@@ -1,89 +1,25 @@
 import { type BytePath, displayPath } from "../../bytes/byte-path.ts";
-import { type Awaitable, type ByteSource, checkRange, clip, type Extent, shift } from "../../bytes/byte-source.ts";
-import { run, type Steps, settled } from "../../bytes/steps.ts";
+import type { ByteSource } from "../../bytes/byte-source.ts";
+import { whenOpened } from "../../bytes/late-source.ts";
+import { run, type Steps } from "../../bytes/steps.ts";
+import { MappedBlocks } from "../mapped-blocks.ts";
 import { onRealtimeDevice } from "./errors.ts";
 import type { ExtentMap } from "./extent-map.ts";
 import type { Volume } from "./volume.ts";
 
-/** Bytes of a file's run; `physical` is a byte offset in the volume. */
-interface ByteRun {
-  readonly length: number;
-  readonly physical: number | undefined;
+/**
+ * The bytes of the file with inode `number`; what the extents hold beyond `size` is not part of it. Throws UnsupportedError
+ * XFS_REALTIME: at once where the inode can be read without waiting, otherwise at the first use.
+ */
+export function fileContent(volume: Volume, number: number, size: number, path: BytePath): ByteSource {
+  const name = `${JSON.stringify(displayPath(path))} in ${volume.name}`;
+  return whenOpened(name, size, run(openContent(volume, number, name, size, path)));
 }
 
-function* byteRun(volume: Volume, map: ExtentMap, offset: number, limit: number): Steps<ByteRun> {
-  const { blockSize } = volume;
-  const logical = Math.floor(offset / blockSize);
-  const skip = offset - logical * blockSize;
-  const found = yield* map.find(logical);
-  const length = Math.min(limit, found.count * blockSize - skip);
-  return { length, physical: found.physical === undefined ? undefined : found.physical + skip };
-}
-
-/** The bytes of one file. */
-export class FileContent implements ByteSource {
-  readonly name: string;
-  readonly size: number;
-  readonly #volume: Volume;
-  readonly #path: BytePath;
-  readonly #number: number;
-  #map: ExtentMap | undefined;
-
-  /** `size` in bytes; what the extents hold beyond it is not part of the file. */
-  constructor(volume: Volume, number: number, size: number, path: BytePath) {
-    this.name = `${JSON.stringify(displayPath(path))} in ${volume.name}`;
-    this.size = size;
-    this.#volume = volume;
-    this.#number = number;
-    this.#path = path;
-  }
-
-  /** Reads the inode, once. Throws UnsupportedError XFS_REALTIME. */
-  *open(): Steps<ExtentMap> {
-    if (this.#map !== undefined) return this.#map;
-    const inode = yield* this.#volume.inode(this.#number);
-    if (inode.isRealtime) throw onRealtimeDevice(this.#volume.name, this.#path);
-    this.#map = this.#volume.map(inode, inode.dataFork);
-    return this.#map;
-  }
-
-  read(offset: number, length: number): Awaitable<Uint8Array> {
-    checkRange(this, offset, length);
-    return run(this.#read(offset, length));
-  }
-
-  /** A view where the bytes lie in one run, a copy otherwise. */
-  *#read(offset: number, length: number): Steps<Uint8Array> {
-    if (length === 0) return new Uint8Array(0);
-    const map = yield* this.open();
-    const { source } = this.#volume;
-    const first = yield* byteRun(this.#volume, map, offset, length);
-    if (first.length === length && first.physical !== undefined) {
-      return yield* settled(source.read(first.physical, length));
-    }
-    const bytes = new Uint8Array(length);
-    for (let done = 0, next = first; ; next = yield* byteRun(this.#volume, map, offset + done, length - done)) {
-      if (next.physical !== undefined) bytes.set(yield* settled(source.read(next.physical, next.length)), done);
-      done += next.length;
-      if (done >= length) return bytes;
-    }
-  }
-
-  extentAt(offset: number, limit: number): Awaitable<Extent> {
-    checkRange(this, offset, 1);
-    return run(this.#extentAt(offset, Math.min(limit, this.size - offset)));
-  }
-
-  *#extentAt(offset: number, limit: number): Steps<Extent> {
-    const map = yield* this.open();
-    const { length, physical } = yield* byteRun(this.#volume, map, offset, limit);
-    if (physical === undefined) return { offset, length, kind: "zero" };
-    checkRange(this.#volume.source, physical, length);
-    const below = yield* settled(this.#volume.source.extentAt(physical, length));
-    return clip(shift(below, offset - physical), offset, length);
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {}
+function* openContent(volume: Volume, number: number, name: string, size: number, path: BytePath): Steps<ByteSource> {
+  const inode = yield* volume.inode(number);
+  if (inode.isRealtime) throw onRealtimeDevice(volume.name, path);
+  return new MappedBlocks(name, size, volume.source, volume.map(inode, inode.dataFork), volume.blockSize, 1);
 }
 
 /**

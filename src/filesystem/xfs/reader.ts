@@ -1,11 +1,11 @@
 import { type BytePath, displayPath, joinPath } from "../../bytes/byte-path.ts";
-import { type Awaitable, type ByteSource, isPromise } from "../../bytes/byte-source.ts";
+import type { ByteSource } from "../../bytes/byte-source.ts";
 import type { DirectoryEntry, Entry, FileEntry } from "../../bytes/entry.ts";
 import { run, type Steps } from "../../bytes/steps.ts";
 import type { Context } from "../../context.ts";
 import type { FileSystem, FileSystemFormat } from "../file-system.ts";
 import { descend, type Tree, walk } from "../walk.ts";
-import { FileContent } from "./content.ts";
+import { fileContent } from "./content.ts";
 import { DirectoryReader, type DirectoryRecord } from "./directory.ts";
 import { directoryRevisited, inodeDamaged, tooDeep, tooManyEntries, warn } from "./errors.ts";
 import { MODE } from "./inode.ts";
@@ -83,11 +83,7 @@ class XfsFileSystem implements FileSystem {
   }
 
   content(file: FileEntry): ByteSource {
-    const content = new FileContent(this.#volume, file.inode, file.size, file.path);
-    // Over a local file this tells of a file on a realtime device at once; otherwise its first read does.
-    const opening: Awaitable<unknown> = run(content.open());
-    if (isPromise(opening)) opening.catch(() => undefined);
-    return content;
+    return fileContent(this.#volume, file.inode, file.size, file.path);
   }
 
   #root(): Place {

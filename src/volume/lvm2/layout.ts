@@ -4,7 +4,7 @@ import { Slice } from "../../bytes/slice.ts";
 import { run } from "../../bytes/steps.ts";
 import { ConverterError } from "../../errors.ts";
 import { RefusedSource } from "../refused-source.ts";
-import { StripedSource } from "../scattered-source.ts";
+import { StripedSource } from "../striped-source.ts";
 import { errorSegment, groupInvalid, memberMissing, mergePending, segmentUnsupported, thinInvalid } from "./errors.ts";
 import type { Fields, LogicalVolume, Segment, VolumeGroup } from "./group.ts";
 import { currentLeg, type Leg } from "./raid-metadata.ts";

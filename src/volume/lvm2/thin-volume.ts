@@ -1,6 +1,6 @@
 import { type Awaitable, type ByteSource, map } from "../../bytes/byte-source.ts";
+import { MappedSource, type Run } from "../../bytes/mapped-source.ts";
 import { run } from "../../bytes/steps.ts";
-import { type Piece, ScatteredSource } from "../scattered-source.ts";
 import { thinInvalid } from "./errors.ts";
 import type { ThinMetadata } from "./thin-metadata.ts";
 
@@ -12,7 +12,7 @@ export interface ThinPool {
 }
 
 /** A volume whose blocks lie in a pool where they were ever written; the others show `origin`, or are holes. */
-export class ThinVolume extends ScatteredSource {
+export class ThinVolume extends MappedSource {
   readonly name: string;
   readonly size: number;
   readonly #pool: ThinPool;
@@ -28,7 +28,7 @@ export class ThinVolume extends ScatteredSource {
     this.#origin = origin;
   }
 
-  protected pieceAt(offset: number, limit: number): Awaitable<Piece> {
+  protected runAt(offset: number, limit: number): Awaitable<Run> {
     const { metadata, data, name } = this.#pool;
     const { blockSize } = metadata;
     const block = Math.floor(offset / blockSize);
@@ -39,13 +39,13 @@ export class ThinVolume extends ScatteredSource {
       if (first === undefined) return this.#unmapped(offset, length);
       const at = first * blockSize + inside;
       if (at + length > data.size) throw thinInvalid(name, `block ${first} lies beyond the end of its data`);
-      return { length, source: data, at };
+      return { kind: "plain", length, source: data, at };
     });
   }
 
-  #unmapped(offset: number, length: number): Piece {
+  #unmapped(offset: number, length: number): Run {
     const origin = this.#origin;
-    if (origin === undefined || offset >= origin.size) return { length, source: undefined };
-    return { length: Math.min(length, origin.size - offset), source: origin, at: offset };
+    if (origin === undefined || offset >= origin.size) return { kind: "zero", length };
+    return { kind: "plain", length: Math.min(length, origin.size - offset), source: origin, at: offset };
   }
 }

@@ -1,7 +1,7 @@
 import type { ByteSource } from "../../bytes/byte-source.ts";
 import { compose, concat } from "../../bytes/regions.ts";
 import { Slice } from "../../bytes/slice.ts";
-import { StripedSource } from "../scattered-source.ts";
+import { StripedSource } from "../striped-source.ts";
 import { arrayInvalid, levelUnsupported, memberMissing } from "./errors.ts";
 import type { Member } from "./superblock.ts";
 

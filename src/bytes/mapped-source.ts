@@ -8,8 +8,8 @@ import {
   map,
   type StoredRange,
   shift,
-} from "../bytes/byte-source.ts";
-import { run as finish, type Steps, settled } from "../bytes/steps.ts";
+} from "./byte-source.ts";
+import { run as finish, type Steps, settled } from "./steps.ts";
 
 /** What a map of blocks knows about the bytes from some offset on. `length` is at least 1. */
 export type Run =
@@ -47,8 +47,9 @@ export abstract class MappedSource implements ByteSource {
   }
 
   *#gather(offset: number, length: number, first: Awaitable<Run>): Steps<Uint8Array> {
-    const bytes = new Uint8Array(length);
     let run = yield* settled(first);
+    if (run.length === length) return yield* settled(readRun(run));
+    const bytes = new Uint8Array(length);
     for (let done = 0; ; ) {
       if (run.kind !== "zero") bytes.set(yield* settled(readRun(run)), done);
       done += run.length;
