@@ -115,7 +115,12 @@ function placeNamed(stack: StorageStack, spec: string): Place | undefined {
   return whole.content.volumes.find(({ volume }) => volume?.id === partition);
 }
 
-const OF_WINDOWS: ReadonlySet<string> = new Set(["ntfs", "refs", "bitlocker", "ldm"]);
+const OF_WINDOWS: ReadonlySet<string> = new Set(["refs", "bitlocker", "ldm"]);
+/** The system itself, and what starts it; file systems of Windows are searched whatever the case. */
+const WINDOWS_PATHS: Readonly<Record<string, readonly string[]>> = {
+  ntfs: ["Windows/System32", "bootmgr"],
+  vfat: ["EFI/Microsoft"],
+};
 /** "Microsoft reserved": every Windows makes one on a GPT disk. */
 const MICROSOFT_RESERVED = "E3C9E316-0B5C-4DB8-817D-F92DF00215AE";
 
@@ -143,6 +148,9 @@ function isLocked({ kind, name }: Recognised): boolean {
 async function isOfWindows({ volume, content }: Place): Promise<boolean> {
   if (volume?.type === MICROSOFT_RESERVED) return true;
   if (content.kind === "recognised") return OF_WINDOWS.has(content.recognised.name);
-  if (content.kind !== "file-system" || content.type !== "vfat") return false;
-  return (await content.fileSystem.lookup("EFI/Microsoft")) !== undefined;
+  if (content.kind !== "file-system") return false;
+  for (const path of WINDOWS_PATHS[content.type] ?? []) {
+    if ((await content.fileSystem.lookup(path)) !== undefined) return true;
+  }
+  return false;
 }

@@ -17,6 +17,12 @@ export const fileSystemFormats: Catalog<FileSystemFormat> = new Catalog<FileSyst
     load: () => import("./xfs/reader.ts").then((module) => module.format),
   },
   {
+    name: "ntfs",
+    magic: [{ offset: 3, bytes: "NTFS    " }],
+    suffixes: [".ntfs"],
+    load: () => import("./ntfs/reader.ts").then((module) => module.format),
+  },
+  {
     name: "exfat",
     magic: [{ offset: 3, bytes: "EXFAT   " }],
     suffixes: [".exfat"],

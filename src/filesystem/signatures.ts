@@ -74,14 +74,6 @@ function guid(offset: number): Field {
   return field(offset, 16, (bytes) => dashed(bytes.toString("hex"), [8, 4, 4, 4, 12]));
 }
 
-/** A little-endian serial number, shown in pairs of four digits or in one. */
-function serial(offset: number, length: 4 | 8): Field {
-  return field(offset, length, (bytes) => {
-    const digits = bytes.reverse().toString("hex").toUpperCase();
-    return length === 4 ? dashed(digits, [4, 4]) : digits;
-  });
-}
-
 function dashed(digits: string, groups: readonly number[]): string {
   const parts: string[] = [];
   let start = 0;
@@ -183,7 +175,6 @@ const OTHERS: readonly Row[] = [
 const VOLUME_DESCRIPTORS = steps(0x8001, 2048, 16);
 
 const FILE_SYSTEMS: readonly Row[] = [
-  ["ntfs", "NTFS file system", [at(3, "NTFS    ")], { uuid: serial(72, 8) }],
   ["refs", "ReFS file system", [at(3, "ReFS\0\0\0\0")]],
   ["udf", "UDF file system", [...each(VOLUME_DESCRIPTORS, "NSR02"), ...each(VOLUME_DESCRIPTORS, "NSR03")]],
   ["erofs", "EROFS file system", [at(1024, "\xe2\xe1\xf5\xe0")], { uuid: guid(1072), label: text(1088, 16) }],

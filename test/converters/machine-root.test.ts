@@ -173,7 +173,7 @@ describe("the root", () => {
 
   it("is missing with the most telling reason", async () => {
     const luks = recognised("luks2", "encrypted", "LUKS2 encrypted volume");
-    const ntfs = recognised("ntfs", "file-system", "NTFS file system");
+    const ntfs = (nodes: Record<string, Node>) => new InMemoryFileSystem(nodes, { type: "ntfs" });
     await expect(
       mounted(
         madeStack([
@@ -198,10 +198,14 @@ describe("the root", () => {
     }
     const bitlocker = recognised("bitlocker", "encrypted", "BitLocker encrypted volume");
     await expect(mounted(madeStack([bitlocker]))).rejects.toMatchObject({ code: "MACHINE_ROOT_WINDOWS" });
-    await expect(mounted(madeStack([ntfs, vfat()]))).rejects.toMatchObject({
-      code: "MACHINE_ROOT_WINDOWS",
-      exitCode: 69,
-    });
+    for (const nodes of [{ "Windows/System32/x": "" }, { bootmgr: "", "Boot/BCD": "" }]) {
+      await expect(mounted(madeStack([ntfs(nodes), vfat()]))).rejects.toMatchObject({
+        code: "MACHINE_ROOT_WINDOWS",
+        exitCode: 69,
+      });
+    }
+    const data = madeStack([ntfs({ "Pictures/x": "" })]);
+    await expect(mounted(data)).rejects.toMatchObject({ code: "MACHINE_ROOT_MISSING" });
     await expect(mounted(madeStack([vfat({}), { kind: "empty" }]))).rejects.toMatchObject({
       code: "MACHINE_ROOT_MISSING",
       exitCode: 69,

@@ -125,7 +125,7 @@ describeWith({ tools: ["xz", "bzip2"], corpus: "disk/ident" }, "samples of other
     ["iso-rr", undefined],
     ["luks1", "luks1"],
     ["luks2", "luks2"],
-    ["ntfs", "ntfs"],
+    ["ntfs", undefined],
     ["squashfs-xz", undefined],
     ["swap", "swap"],
     ["vfat32", undefined],

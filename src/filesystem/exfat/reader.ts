@@ -1,5 +1,5 @@
 import { type BytePath, displayPath, joinPath } from "../../bytes/byte-path.ts";
-import { type ByteSource, isPromise } from "../../bytes/byte-source.ts";
+import type { ByteSource } from "../../bytes/byte-source.ts";
 import { type DirectoryEntry, type Entry, type FileEntry, NO_XATTRS } from "../../bytes/entry.ts";
 import { ZeroPadded } from "../../bytes/slice.ts";
 import { run, type Steps, settled } from "../../bytes/steps.ts";
@@ -9,6 +9,7 @@ import { FatContent } from "../fat/content.ts";
 import { lower } from "../fat/directory-record.ts";
 import type { Run } from "../fat/table.ts";
 import type { FileSystem, FileSystemFormat } from "../file-system.ts";
+import { descend, type Tree, walk } from "../walk.ts";
 import { BootSector, bootChecksum, CHECKED_SECTORS } from "./boot-sector.ts";
 import { type Allocation, Clusters } from "./clusters.ts";
 import { OpenedLater } from "./content.ts";
@@ -42,11 +43,6 @@ interface Node {
   readonly allocation: Allocation;
 }
 
-interface OpenDirectory {
-  readonly children: readonly Node[];
-  next: number;
-}
-
 /**
  * exFAT. There are no owners and modes: everything is root's and 0755, as Linux mounts it. The inode number of an entry tells
  * where on the volume it says where its file lies. Paths are found whatever the case of their ASCII letters.
@@ -72,42 +68,35 @@ class ExfatFileSystem implements FileSystem {
     this.#ctx = ctx;
   }
 
-  async *walk(enter: (directory: DirectoryEntry) => boolean = () => true): AsyncIterable<Entry> {
-    const { signal, limits } = this.#ctx;
-    const seen = new Set<number>();
-    const open: OpenDirectory[] = [];
-    let node: Node | undefined = this.#root();
-    for (let count = 1; node !== undefined; count++) {
-      if (count > limits.entries) throw tooManyEntries(limits.entries, this.#source.name);
-      signal.throwIfAborted();
-      const { entry, allocation }: Node = node;
-      yield entry;
-      if (entry.type === "directory" && enter(entry)) {
-        if (open.length >= limits.depth) throw tooDeep(limits.depth, this.#source.name, entry.path);
-        if (allocation.length !== 0) {
-          if (seen.has(allocation.firstCluster)) throw directoryRevisited(this.#source.name, entry.path);
-          seen.add(allocation.firstCluster);
-        }
-        const children = run(this.#children(node));
-        open.push({ children: isPromise(children) ? await children : children, next: 0 });
-      }
-      node = following(open);
-    }
+  walk(enter?: (directory: DirectoryEntry) => boolean): AsyncIterable<Entry> {
+    const { name } = this.#source;
+    const tree: Tree<Node, Node> = {
+      name,
+      ctx: this.#ctx,
+      root: () => this.#root(),
+      entry: ({ entry }) => entry,
+      key: ({ allocation }) => (allocation.length === 0 ? undefined : allocation.firstCluster),
+      list: (node) => run(this.#children(node)),
+      child: (_node, child) => child,
+      directoryRevisited: (_node, { path }) => directoryRevisited(name, path),
+      tooDeep,
+      tooManyEntries,
+    };
+    return walk(tree, enter);
   }
 
   async lookup(path: BytePath): Promise<Entry | undefined> {
-    let node = this.#root();
-    for (const name of path.split("/").filter((part) => part !== "")) {
-      if (node.entry.type !== "directory") return undefined;
-      const children = await run(this.#children(node));
-      const wanted = joinPath(node.entry.path, name);
-      const found =
-        children.find(({ entry }) => entry.path === wanted) ??
-        children.find(({ entry }) => lower(entry.path) === lower(wanted));
-      if (found === undefined) return undefined;
-      node = found;
-    }
-    return node.entry;
+    return (await run(descend(path, this.#root(), (node, name) => this.#named(node, name))))?.entry;
+  }
+
+  *#named(node: Node, name: BytePath): Steps<Node | undefined> {
+    if (node.entry.type !== "directory") return undefined;
+    const children = yield* this.#children(node);
+    const wanted = joinPath(node.entry.path, name);
+    return (
+      children.find(({ entry }) => entry.path === wanted) ??
+      children.find(({ entry }) => lower(entry.path) === lower(wanted))
+    );
   }
 
   content(file: FileEntry): ByteSource {
@@ -178,15 +167,6 @@ class ExfatFileSystem implements FileSystem {
 /** The root directory has no entry, so no time. */
 const EPOCH = { seconds: 0, nanoseconds: 0 } as const;
 const COMMON = { links: 1, uid: 0, gid: 0, mode: MODE, xattrs: NO_XATTRS } as const;
-
-function following(open: OpenDirectory[]): Node | undefined {
-  for (let last = open.at(-1); last !== undefined; last = open.at(-1)) {
-    const node = last.children[last.next++];
-    if (node !== undefined) return node;
-    open.pop();
-  }
-  return undefined;
-}
 
 function isSafe(name: BytePath): boolean {
   return name !== "" && name !== "." && name !== ".." && !/[/\0]/.test(name);
