@@ -26,8 +26,8 @@ export interface ContainerOptions extends GuestOptions, RootOptions {
   readonly survey?: boolean;
 }
 
-/** Measured on a Debian machine: level 4 makes the layer 0.6 % larger than level 6 and takes a tenth less CPU time. */
-const DEFAULT_COMPRESSION: LayerCompression = { kind: "gzip", level: 4 };
+/** Measured on a Debian machine: level 2 makes the layer 1.8 % larger than level 6 and takes a fifth less CPU time. */
+const DEFAULT_COMPRESSION: LayerCompression = { kind: "gzip", level: 2 };
 
 export interface ContainerPlan extends Plan {
   readonly machine: Machine;
