@@ -7,7 +7,7 @@ import type { LayerCompression } from "../../oci/layer-writer.ts";
 import { describeFailure, optionValue } from "../errors.ts";
 import { type Environment, type RunArguments, withContext } from "../options.ts";
 import { renderPlan } from "../render/plan.ts";
-import { inputOptions } from "./input-options.ts";
+import { inputOptions, machineOptions } from "./input-options.ts";
 
 const IMAGE = "Image:";
 const FILTER = "Files:";
@@ -148,42 +148,28 @@ function failed({ source }: ConvertRequest, cause: unknown): object {
   };
 }
 
+/** Options that the library calls by the same name. */
+const SAME_NAMES = [
+  ...([
+    "source",
+    "destination",
+    "as",
+    "profile",
+    "entrypoint",
+    "cmd",
+    "service",
+    "env",
+    "user",
+    "workdir",
+    "platform",
+  ] as const),
+  ...(["tag", "force", "stopSignal", "keepBoot", "keepSecrets", "keepSelinux", "keepXattrs", "lockPasswords"] as const),
+];
+
 function requestOf(args: Arguments, environment: Environment): ConvertRequest {
-  const {
-    source,
-    destination,
-    as,
-    profile,
-    entrypoint,
-    cmd,
-    service,
-    env,
-    user,
-    workdir,
-    platform,
-    tag,
-    force,
-    stopSignal,
-  } = args;
-  const { system, configuration, root, disk, keepBoot, keepSecrets, keepSelinux, keepXattrs, lockPasswords } = args;
   const request = {
-    ...{
-      source,
-      destination,
-      as,
-      profile,
-      entrypoint,
-      cmd,
-      service,
-      env,
-      user,
-      workdir,
-      platform,
-      tag,
-      force,
-      stopSignal,
-    },
-    ...{ system, configuration, root, disk, keepBoot, keepSecrets, keepSelinux, keepXattrs, lockPasswords },
+    ...Object.fromEntries(SAME_NAMES.map((name) => [name, args[name]])),
+    ...machineOptions(args),
     ports: args.port,
     volumes: args.volume,
     labels: args.label,
