@@ -120,6 +120,11 @@ export class LzmaDecoder {
     return !this.#failed;
   }
 
+  /** Whether the last `decode` took all up to `at`, and the range coder came out even, as it does for whole data. */
+  isFinished(at: number): boolean {
+    return this.#at === at && this.#coder[1] === 0;
+  }
+
   #byte(): number {
     if (this.#at >= this.#source.length) this.#failed = true;
     return this.#source[this.#at++] ?? 0;

@@ -29,7 +29,8 @@ export function decodeXz(source: Uint8Array, target: Uint8Array, name: string): 
   if (source[6] !== 0 || check > 15 || word(source, 8) !== crc32(source.subarray(6, 8))) return undefined;
   let at = STREAM_HEADER_SIZE;
   let end = 0;
-  // A byte of 0 where a block could begin is the index, and nothing behind it is needed.
+  const records: number[] = [];
+  // A byte of 0 where a block could begin is the index.
   while (source[at] !== 0) {
     const header = blockHeader(source.subarray(at), name);
     if (header === undefined) return undefined;
@@ -41,10 +42,46 @@ export function decodeXz(source: Uint8Array, target: Uint8Array, name: string): 
     for (const { undo, start: position } of header.filters) undo(plain, position);
     const checkAt = start + Math.ceil((behind - start) / 4) * 4;
     if (check === CHECK_CRC32 && word(source, checkAt) !== crc32(plain)) return undefined;
-    at = checkAt + (CHECK_SIZES[check] ?? 0);
+    const checkSize = CHECK_SIZES[check] ?? 0;
+    records.push(behind - at + checkSize, decoder.end);
+    at = checkAt + checkSize;
     end += decoder.end;
   }
-  return target.subarray(0, end);
+  return indexHolds(source.subarray(at), records) ? target.subarray(0, end) : undefined;
+}
+
+/**
+ * Whether the index (xz file format 4) names just these blocks, each with its size without padding and its plain size. Without
+ * it, a block whose first byte is lost would read as the end.
+ */
+function indexHolds(index: Uint8Array, records: readonly number[]): boolean {
+  const numbers = new Numbers(index, 1);
+  if (numbers.next() !== records.length / 2) return false;
+  if (!records.every((value) => numbers.next() === value)) return false;
+  const size = Math.ceil(numbers.at / 4) * 4;
+  return word(index, size) === crc32(index.subarray(0, size));
+}
+
+/** The variable-length numbers from an offset on (xz file format 1.2). */
+class Numbers {
+  readonly #bytes: Uint8Array;
+  at: number;
+
+  constructor(bytes: Uint8Array, at: number) {
+    this.#bytes = bytes;
+    this.at = at;
+  }
+
+  /** NaN beyond 49 bits. */
+  next(): number {
+    let value = 0;
+    for (let shift = 0; shift < 49; shift += 7) {
+      const byte = this.#bytes[this.at++] ?? 0;
+      value += (byte & 0x7f) * 2 ** shift;
+      if (byte < 0x80) return value;
+    }
+    return Number.NaN;
+  }
 }
 
 function latin1(bytes: Uint8Array, from: number, to: number): string {
@@ -88,6 +125,7 @@ function decodeLzma2(source: Uint8Array, start: number, decoder: LzmaDecoder): n
     const end = decoder.end + length;
     if (at + packed > source.length || !decoder.decode(at, length) || decoder.end !== end) return undefined;
     at += packed;
+    if (!decoder.isFinished(at)) return undefined;
   }
   return undefined;
 }
@@ -97,29 +135,21 @@ function blockHeader(block: Uint8Array, name: string): BlockHeader | undefined {
   const size = ((block[0] ?? 0) + 1) * 4;
   const flags = block[1] ?? 0;
   if (word(block, size - 4) !== crc32(block.subarray(0, size - 4)) || (flags & 0x3c) !== 0) return undefined;
-  let at = 2;
-  const number = (): number => {
-    let value = 0;
-    for (let shift = 0; shift < 49; shift += 7) {
-      const byte = block[at++] ?? 0;
-      value += (byte & 0x7f) * 2 ** shift;
-      if (byte < 0x80) return value;
-    }
-    return Number.NaN;
-  };
-  if ((flags & 0x40) !== 0) number();
-  if ((flags & 0x80) !== 0) number();
+  const numbers = new Numbers(block, 2);
+  if ((flags & 0x40) !== 0) numbers.next();
+  if ((flags & 0x80) !== 0) numbers.next();
   const filters: BlockHeader["filters"][number][] = [];
   for (let left = (flags & 3) + 1; left > 0; left--) {
-    const id = number();
-    const length = number();
+    const id = numbers.next();
+    const length = numbers.next();
+    const at = numbers.at;
     if (!(at + length <= size - 4)) return undefined;
     const isLast = left === 1;
     if (isLast !== (id === FILTER_LZMA2)) throw filterUnknown(id, name);
     const undo = branchFilter(id);
     if (!isLast && undo === undefined) throw filterUnknown(id, name);
     if (undo !== undefined) filters.unshift({ undo, start: length === 4 ? (word(block, at) ?? 0) : 0 });
-    at += length;
+    numbers.at += length;
   }
   return { size, filters };
 }

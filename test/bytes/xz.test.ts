@@ -79,6 +79,9 @@ describeWith({ tools: ["xz"] }, "what xz packs", () => {
   it("is found out where it is damaged, cut off or too long", () => {
     const packed = xz(PLAIN, "--check=crc32");
     expect(decoded(packed, PLAIN.length - 1)).toBeUndefined();
+    const headless = Buffer.from(packed);
+    headless[12] = 0; // the first block's size, which then reads as the index
+    expect(decoded(headless, PLAIN.length)).toBeUndefined();
     fc.assert(
       fc.property(fc.nat(packed.length - 33), fc.integer({ min: 1, max: 255 }), (at, change) => {
         const damaged = Buffer.from(packed);
