@@ -1,9 +1,9 @@
+import { standardInput } from "../src/bytes/stdio.ts";
 import type { Context } from "../src/context.ts";
 import { openPackage } from "../src/ovf/open-package.ts";
 import type { Package } from "../src/ovf/package.ts";
 import type { ImageTransport } from "../src/transport/image-transport.ts";
 import { transports } from "../src/transport/index.ts";
-import { standardInput } from "../src/transport/stdio.ts";
 import { notAMachine, transportUnsupported } from "./errors.ts";
 import { type Guest, type Machine, type MachineOptions, openGuest, openMachine } from "./machine/machine.ts";
 import type { RootOptions } from "./machine/root.ts";

@@ -1,21 +1,16 @@
-import { randomUUID } from "node:crypto";
-import { type FileHandle, open, rename, stat, unlink } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
 import { BLOCK, encodeTarHeader, paddingOf } from "../archive/tar-encode.ts";
 import { type Digest, sha256 } from "../bytes/digest.ts";
+import { OutputFile } from "../bytes/output-file.ts";
 import type { Context } from "../context.ts";
 import type { Descriptor } from "../oci/descriptor.ts";
 import { jsonBytes } from "../oci/json.ts";
 import { type ImageIndex, type ImageManifest, imageIndex, parseManifest } from "../oci/manifest.ts";
 import { isConfigType, MEDIA_TYPES } from "../oci/media-types.ts";
-import { described, once, writeAll, writeBlob } from "./blob-writer.ts";
-import { blobMissing, notLoadable, outputExists, outputFailed } from "./errors.ts";
+import { described, once, writeBlob } from "./blob-writer.ts";
+import { blobMissing, notLoadable } from "./errors.ts";
 import type { DestinationOptions, ImageDestination } from "./image-transport.ts";
 import { blobPath, LAYOUT_VERSION } from "./layout-source.ts";
 import { type Naming, namedEntry } from "./naming.ts";
-import { writeThrough } from "./stdio.ts";
-
-const PIECE = 1 << 20;
 
 export interface ArchiveOptions extends DestinationOptions {
   readonly naming: Naming;
@@ -29,52 +24,26 @@ export interface ArchiveOptions extends DestinationOptions {
  * of a blob is written once its size is known. There is no second copy of a file, and the same calls give the same bytes.
  */
 export class ArchiveDestination implements ImageDestination {
-  readonly #path: string;
+  readonly #output: OutputFile;
   readonly #options: ArchiveOptions;
   readonly #ctx: Context;
-  readonly #temp: string;
-  readonly #handle: FileHandle;
-  readonly #streams: boolean;
   readonly #blobs = new Map<Digest, number>();
   #end = 0;
   #image: { readonly descriptor: Descriptor; readonly bytes: Uint8Array } | undefined;
   /** Blobs are written one after another, also where they are put at the same time. */
   #turn: Promise<unknown> = Promise.resolve();
-  #open = true;
 
-  private constructor(
-    path: string,
-    options: ArchiveOptions,
-    ctx: Context,
-    temp: string,
-    handle: FileHandle,
-    streams: boolean,
-  ) {
-    this.#path = path;
+  private constructor(output: OutputFile, options: ArchiveOptions, ctx: Context) {
+    this.#output = output;
     this.#options = options;
     this.#ctx = ctx;
-    this.#temp = temp;
-    this.#handle = handle;
-    this.#streams = streams;
   }
 
-  /** Throws OutputError TRANSPORT_OUTPUT_EXISTS, unless `force` is set, and TRANSPORT_OUTPUT_PLACE. */
+  /** Throws what OutputFile does. */
   static async open(path: string, options: ArchiveOptions, ctx: Context): Promise<ArchiveDestination> {
-    const found = path === "-" ? undefined : await stat(path).catch(() => undefined);
-    if (found?.isFile() === true && !options.force) throw outputExists(path);
-    if (found?.isDirectory() === true)
-      throw outputFailed(Object.assign(new Error("directory"), { code: "EISDIR" }), path);
-    const streams = path === "-" || (found !== undefined && !found.isFile());
-    const name = `.${streams ? "archive" : basename(path)}.${randomUUID()}.transload-part`;
-    const temp = join(streams ? ctx.tmp : dirname(path), name);
-    try {
-      const handle = await open(temp, "wx+", 0o666);
-      const destination = new ArchiveDestination(path, options, ctx, temp, handle, streams);
-      await destination.#begin();
-      return destination;
-    } catch (cause) {
-      throw outputFailed(cause, path);
-    }
+    const destination = new ArchiveDestination(await OutputFile.open(path, options, ctx), options, ctx);
+    await destination.#begin();
+    return destination;
   }
 
   async #begin(): Promise<void> {
@@ -87,7 +56,7 @@ export class ArchiveDestination implements ImageDestination {
   }
 
   async #put(bytes: Uint8Array): Promise<void> {
-    await writeAll(this.#handle, bytes, this.#end, this.#path);
+    await this.#output.write(bytes, this.#end);
     this.#end += bytes.length;
   }
 
@@ -108,7 +77,12 @@ export class ArchiveDestination implements ImageDestination {
     content: AsyncIterable<Uint8Array>,
     expected: Partial<Descriptor> & { readonly mediaType: string },
   ): Promise<Descriptor> {
-    const place = { handle: this.#handle, offset: this.#end + BLOCK, name: this.#path, signal: this.#ctx.signal };
+    const place = {
+      handle: this.#output.handle,
+      offset: this.#end + BLOCK,
+      name: this.#output.name,
+      signal: this.#ctx.signal,
+    };
     const found = await writeBlob(content, expected, place);
     if (!this.#blobs.has(found.digest)) {
       await this.#put(fileHeader(blobPath(found.digest), found.size));
@@ -128,23 +102,23 @@ export class ArchiveDestination implements ImageDestination {
   async commit(): Promise<void> {
     await this.#turn;
     if (this.#image === undefined) throw new Error("an archive needs a manifest before it is committed");
-    const image = parseManifest(this.#image.bytes, this.#image.descriptor.mediaType, this.#path);
+    const image = parseManifest(this.#image.bytes, this.#image.descriptor.mediaType, this.#output.name);
     this.#checkBlobs(image);
     const loadable = dockerManifest(image, this.#options.naming);
     if (loadable === undefined && this.#options.mustLoad) {
-      throw notLoadable(this.#path, image.kind === "index" ? "an index of images" : "an artifact");
+      throw notLoadable(this.#output.name, image.kind === "index" ? "an index of images" : "an artifact");
     }
     const entry = namedEntry(this.#image.descriptor, this.#options.naming);
     await this.#file("index.json", imageIndex({ mediaType: MEDIA_TYPES.index, manifests: [entry] }));
     if (loadable !== undefined) await this.#file("manifest.json", loadable);
     await this.#put(Buffer.alloc(2 * BLOCK));
-    await this.#publish();
+    await this.#output.commit(this.#end);
   }
 
   #checkBlobs(image: ImageManifest | ImageIndex): void {
     const parts = image.kind === "index" ? image.manifests : [image.config, ...image.layers];
     const missing = parts.find(({ digest }) => !this.#blobs.has(digest));
-    if (missing !== undefined) throw blobMissing(this.#path, missing.digest);
+    if (missing !== undefined) throw blobMissing(this.#output.name, missing.digest);
   }
 
   async #file(name: string, bytes: Uint8Array): Promise<void> {
@@ -153,41 +127,9 @@ export class ArchiveDestination implements ImageDestination {
     await this.#put(Buffer.alloc(paddingOf(bytes.length)));
   }
 
-  async #publish(): Promise<void> {
-    try {
-      await this.#handle.truncate(this.#end);
-      if (this.#streams) await this.#copyOut();
-      await this.#handle.close();
-      this.#open = false;
-      if (this.#streams) return await unlink(this.#temp);
-      const taken = !this.#options.force && (await stat(this.#path).catch(() => undefined)) !== undefined;
-      if (taken) {
-        await unlink(this.#temp);
-        throw outputExists(this.#path);
-      }
-      await rename(this.#temp, this.#path);
-    } catch (cause) {
-      throw outputFailed(cause, this.#path);
-    }
-  }
-
-  async #copyOut(): Promise<void> {
-    const { signal } = this.#ctx;
-    await using output = this.#path === "-" ? undefined : await open(this.#path, "w");
-    const buffer = Buffer.alloc(PIECE);
-    for (let at = 0; at < this.#end; ) {
-      const { bytesRead } = await this.#handle.read(buffer, 0, PIECE, at);
-      await writeThrough(buffer.subarray(0, bytesRead), signal, output?.fd);
-      at += bytesRead;
-    }
-  }
-
   async [Symbol.asyncDispose](): Promise<void> {
-    if (!this.#open) return;
-    this.#open = false;
     await this.#turn;
-    await this.#handle.close();
-    await unlink(this.#temp).catch(() => undefined);
+    await this.#output[Symbol.asyncDispose]();
   }
 }
 

@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto";
 import type { FileHandle } from "node:fs/promises";
 import { parseDigest } from "../bytes/digest.ts";
+import { writeAll } from "../bytes/output-file.ts";
 import { checkDigest, checkSize, type Expected } from "../bytes/verify.ts";
 import type { Descriptor } from "../oci/descriptor.ts";
-import { outputFailed } from "./errors.ts";
 
 export interface BlobPlace {
   readonly handle: FileHandle;
@@ -45,17 +45,6 @@ export async function writeBlob(
 
 function defined({ digest, size }: Partial<Expected>): Partial<Expected> {
   return { ...(digest === undefined ? {} : { digest }), ...(size === undefined ? {} : { size }) };
-}
-
-/** Throws OutputError or InputOutputError. */
-export async function writeAll(handle: FileHandle, bytes: Uint8Array, offset: number, name: string): Promise<void> {
-  try {
-    for (let at = 0; at < bytes.length; ) {
-      at += (await handle.write(bytes, at, bytes.length - at, offset + at)).bytesWritten;
-    }
-  } catch (cause) {
-    throw outputFailed(cause, name);
-  }
 }
 
 /** What a destination answers for a blob. */

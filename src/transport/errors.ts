@@ -1,14 +1,5 @@
 import type { Digest } from "../bytes/digest.ts";
-import {
-  ConverterError,
-  CorruptError,
-  InputOutputError,
-  NotFoundError,
-  OutputError,
-  TemporaryError,
-  UnsupportedError,
-  UsageError,
-} from "../errors.ts";
+import { CorruptError, NotFoundError, OutputError, TemporaryError, UnsupportedError, UsageError } from "../errors.ts";
 
 const quote = (text: string): string => JSON.stringify(text);
 
@@ -78,29 +69,10 @@ export function notLoadable(file: string, what: string): UnsupportedError {
   });
 }
 
-export function outputExists(file: string): OutputError {
-  return new OutputError("TRANSPORT_OUTPUT_EXISTS", "the output exists already", {
-    where: { file },
-    advice: "Replace it with --force.",
-  });
-}
-
 export function outputForeign(file: string): OutputError {
   return new OutputError("TRANSPORT_OUTPUT_FOREIGN", "the directory holds something else than an OCI image layout", {
     where: { file },
   });
-}
-
-/** What the operating system said while writing: a place that cannot be written is the user's to change. */
-export function outputFailed(cause: unknown, file: string): unknown {
-  if (cause instanceof ConverterError || !(cause instanceof Error) || !("code" in cause)) return cause;
-  const errno = String(cause.code);
-  const details = { where: { file }, cause };
-  if (["EACCES", "EPERM", "EROFS", "ENOENT", "ENOTDIR", "EISDIR", "EEXIST", "ENAMETOOLONG"].includes(errno)) {
-    return new OutputError("TRANSPORT_OUTPUT_PLACE", `the output cannot be written there: ${errno}`, details);
-  }
-  if (!errno.startsWith("E") || errno.startsWith("ERR_")) return cause;
-  return new InputOutputError("TRANSPORT_OUTPUT_FAILED", `${errno} while the output was written`, details);
 }
 
 export function platformMissing(file: string, wanted: string, found: readonly string[]): NotFoundError {

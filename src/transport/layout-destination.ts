@@ -2,13 +2,14 @@ import { randomUUID } from "node:crypto";
 import { mkdir, open, readdir, rename, rm, rmdir, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { type Digest, sha256 } from "../bytes/digest.ts";
+import { outputFailed, writeAll } from "../bytes/output-file.ts";
 import type { Context } from "../context.ts";
 import { type Descriptor, descriptorJson } from "../oci/descriptor.ts";
 import { DOCUMENT_LIMIT, Fields, type Json, jsonBytes, parseJson } from "../oci/json.ts";
 import { parseManifest } from "../oci/manifest.ts";
 import { MEDIA_TYPES } from "../oci/media-types.ts";
-import { described, once, writeAll, writeBlob } from "./blob-writer.ts";
-import { blobMissing, outputFailed, outputForeign, tagExists } from "./errors.ts";
+import { described, once, writeBlob } from "./blob-writer.ts";
+import { blobMissing, outputForeign, tagExists } from "./errors.ts";
 import type { DestinationOptions, ImageDestination } from "./image-transport.ts";
 import { DirectoryFiles, readFileOf } from "./layout-files.ts";
 import { withLock } from "./layout-lock.ts";
@@ -41,7 +42,7 @@ export class LayoutDestination implements ImageDestination {
     this.#isNew = isNew;
   }
 
-  /** Throws OutputError TRANSPORT_OUTPUT_FOREIGN for a directory with other things in it, TRANSPORT_OUTPUT_PLACE. */
+  /** Throws OutputError TRANSPORT_OUTPUT_FOREIGN for a directory with other things in it, OUTPUT_PLACE. */
   static async open(
     directory: string,
     naming: Naming,

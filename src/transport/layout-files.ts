@@ -4,9 +4,9 @@ import { type ByteSource, chunks, readAll } from "../bytes/byte-source.ts";
 import { compressionOf, decompress, MAGIC_BYTES } from "../bytes/decompress.ts";
 import { FileSource } from "../bytes/file-source.ts";
 import { spool } from "../bytes/spool.ts";
+import { standardInput } from "../bytes/stdio.ts";
 import type { Context } from "../context.ts";
 import { NotFoundError } from "../errors.ts";
-import { standardInput } from "./stdio.ts";
 
 /** The files of an image, in a directory or in an archive. */
 export interface LayoutFiles extends AsyncDisposable {

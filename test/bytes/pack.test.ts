@@ -6,8 +6,9 @@ import { deflateSync, gunzipSync } from "node:zlib";
 import fc from "fast-check";
 import { afterAll, describe, expect, it } from "vitest";
 import type { ByteSource, Extent } from "../../src/bytes/byte-source.ts";
+import type { Piece } from "../../src/bytes/content.ts";
 import { MemorySource } from "../../src/bytes/memory-source.ts";
-import { type PackTotals, type Piece, pack } from "../../src/bytes/pack/pack.ts";
+import { type PackTotals, pack } from "../../src/bytes/pack/pack.ts";
 import { createContext } from "../../src/context.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "transload-pack-"));

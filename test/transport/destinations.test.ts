@@ -155,7 +155,7 @@ describe.each(PLACES)("%s as a destination", (prefix) => {
   it("cannot be where a folder is missing or a file is in the way", async () => {
     writeFileSync(join(folder, "file"), "");
     await expect(destination(prefix, join(folder, "file", "out"))).rejects.toMatchObject({
-      code: "TRANSPORT_OUTPUT_PLACE",
+      code: "OUTPUT_PLACE",
     });
   });
 });
@@ -300,7 +300,7 @@ describe("an archive", () => {
   it("is not replaced without force", async () => {
     await write("oci-archive", out());
     await expect(destination("oci-archive", out())).rejects.toMatchObject({
-      code: "TRANSPORT_OUTPUT_EXISTS",
+      code: "OUTPUT_EXISTS",
       exitCode: 73,
     });
     await write("oci-archive", out(), { force: true, mark: "2" });
@@ -311,7 +311,7 @@ describe("an archive", () => {
     await using to = await destination("oci-archive", out());
     await putSample(to);
     writeFileSync(out(), "mine");
-    await expect(to.commit()).rejects.toMatchObject({ code: "TRANSPORT_OUTPUT_EXISTS" });
+    await expect(to.commit()).rejects.toMatchObject({ code: "OUTPUT_EXISTS" });
     expect(readFileSync(out(), "utf8")).toBe("mine");
     expect(readdirSync(folder)).toEqual(["out.tar"]);
   });

@@ -4,11 +4,11 @@ import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { sha256 } from "../../src/bytes/digest.ts";
+import { outputFailed } from "../../src/bytes/output-file.ts";
 import { createContext } from "../../src/context.ts";
 import { imageConfig } from "../../src/oci/image-config.ts";
 import { imageIndex, imageManifest } from "../../src/oci/manifest.ts";
 import { MEDIA_TYPES } from "../../src/oci/media-types.ts";
-import { outputFailed } from "../../src/transport/errors.ts";
 import type { ImageDestination } from "../../src/transport/image-transport.ts";
 import { withLock } from "../../src/transport/layout-lock.ts";
 import { transport } from "../../src/transport/oci.ts";
@@ -136,8 +136,8 @@ describe("the lock of a layout", () => {
 
 describe("what the operating system says about an output", () => {
   it.each([
-    ["EACCES", "TRANSPORT_OUTPUT_PLACE", 73],
-    ["ENOSPC", "TRANSPORT_OUTPUT_FAILED", 74],
+    ["EACCES", "OUTPUT_PLACE", 73],
+    ["ENOSPC", "OUTPUT_FAILED", 74],
     ["ERR_INVALID_ARG_TYPE", undefined, undefined],
   ])("%s is %s", (code, expected, exitCode) => {
     const error = outputFailed(Object.assign(new Error("x"), { code }), "out");

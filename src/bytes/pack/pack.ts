@@ -1,14 +1,9 @@
 import type { Context } from "../../context.ts";
 import { CorruptError, InputOutputError } from "../../errors.ts";
 import { type ByteSource, type Extent, isPromise } from "../byte-source.ts";
+import type { Piece } from "../content.ts";
 import { FIELD, KIND, type PackCoding, PLAIN_ROOM, STRIDE, TASK_BYTES, type TaskFailure, UNIT_BYTES } from "./job.ts";
 import { PackPool } from "./pool.ts";
-
-/** A part of the plain bytes, in order: bytes at hand, zeros, or a range of a source. */
-export type Piece =
-  | { readonly bytes: Uint8Array }
-  | { readonly zeros: number }
-  | { readonly source: ByteSource; readonly offset: number; readonly length: number };
 
 export interface PackOptions extends PackCoding {
   /** Threads; 0 works in the calling one. */

@@ -1,0 +1,60 @@
+import type { Context } from "../src/context.ts";
+import type { Omission } from "./converter.ts";
+import type { MachineOptions } from "./machine/machine.ts";
+import type { ContainerOptions } from "./ovf-to-oci/container.ts";
+import type { Reference } from "./reference.ts";
+import type { ConversionResult, ResultWarning, SourceFacts, TargetFacts } from "./result.ts";
+
+/** One conversion, in the words of the command line. */
+export interface ConvertRequest extends MachineOptions, ContainerOptions {
+  /** `[transport:]details` */
+  readonly source: string;
+  /** `[transport:]details` */
+  readonly destination: string;
+  /** The form of the image; `container` if absent. */
+  readonly as?: string;
+  /** The image's full name, `repository:tag`, where the destination can carry one; the machine's name if absent. */
+  readonly tag?: string;
+  /** Replaces what stands at the destination. */
+  readonly force?: boolean;
+}
+
+/** The two ends of a conversion. */
+export interface Places {
+  readonly from: Reference;
+  readonly to: Reference;
+}
+
+/** What `transload convert` would do: reads metadata only. */
+export interface ConversionPlan {
+  readonly source: string;
+  readonly destination: string;
+  readonly form: TargetFacts["mode"];
+  /** One line for each part of the input that is used. */
+  readonly uses: readonly string[];
+  readonly omissions: readonly Omission[];
+  readonly secrets: NonNullable<ConversionResult["secrets"]>;
+  /** Bytes that had to be written to the temporary directory. */
+  readonly tempBytes: number;
+  readonly warnings: readonly ResultWarning[];
+}
+
+/** What a conversion tells of what it did, besides what is the same for all. */
+export interface Outcome extends Pick<ConversionResult, "config" | "excluded" | "secrets" | "replaced"> {
+  readonly source: Omit<SourceFacts, "ref">;
+  readonly target: Omit<TargetFacts, "ref">;
+  /** Bytes. */
+  readonly bytesWritten: number;
+  readonly bytesReused: number;
+  readonly tempBytes: number;
+}
+
+/** A way from one kind of place to another: it opens the source, and what it writes is seen only once all has proved right. */
+export interface Conversion {
+  plan(
+    request: ConvertRequest,
+    places: Places,
+    ctx: Context,
+  ): Promise<Omit<ConversionPlan, "source" | "destination" | "warnings">>;
+  run(request: ConvertRequest, places: Places, ctx: Context): Promise<Outcome>;
+}
