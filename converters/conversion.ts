@@ -1,4 +1,6 @@
 import type { Context } from "../src/context.ts";
+import type { ImageSource } from "../src/transport/image-transport.ts";
+import type { OpenImage } from "../src/transport/open-image.ts";
 import type { Omission } from "./converter.ts";
 import type { MachineOptions } from "./machine/machine.ts";
 import type { ContainerOptions } from "./ovf-to-oci/container.ts";
@@ -49,12 +51,23 @@ export interface Outcome extends Pick<ConversionResult, "config" | "excluded" | 
   readonly tempBytes: number;
 }
 
+/** A plan without what is the same for all. */
+export type PlanParts = Omit<ConversionPlan, "source" | "destination" | "warnings">;
+
 /** A way from one kind of place to another: it opens the source, and what it writes is seen only once all has proved right. */
 export interface Conversion {
-  plan(
-    request: ConvertRequest,
-    places: Places,
-    ctx: Context,
-  ): Promise<Omit<ConversionPlan, "source" | "destination" | "warnings">>;
+  plan(request: ConvertRequest, places: Places, ctx: Context): Promise<PlanParts>;
   run(request: ConvertRequest, places: Places, ctx: Context): Promise<Outcome>;
+}
+
+/** An image that is open: it may come through a pipe, so it is opened once, before anybody knows what it holds. */
+export interface SourceImage {
+  readonly source: ImageSource;
+  readonly image: OpenImage;
+}
+
+/** A way from an image, which stays the caller's, to a machine. Otherwise as `Conversion`. */
+export interface ImageConversion {
+  plan(from: SourceImage, request: ConvertRequest, places: Places, ctx: Context): Promise<PlanParts>;
+  run(from: SourceImage, request: ConvertRequest, places: Places, ctx: Context): Promise<Outcome>;
 }

@@ -1,6 +1,9 @@
 import type { Context, Diagnostic } from "../src/context.ts";
-import type { Conversion, ConversionPlan, ConvertRequest, Places } from "./conversion.ts";
-import { directionUnsupported, formUnsupported } from "./errors.ts";
+import { type OpenImage, openImage } from "../src/transport/open-image.ts";
+import type { Conversion, ConversionPlan, ConvertRequest, ImageConversion, Places, SourceImage } from "./conversion.ts";
+import { directionUnsupported, formUnsupported, imageUnsupported } from "./errors.ts";
+import { parsePlatform } from "./guest/platform.ts";
+import { transportOf } from "./open.ts";
 import { parseReference } from "./reference.ts";
 import type { ConversionResult, ResultWarning } from "./result.ts";
 
@@ -10,6 +13,12 @@ export type { ConversionPlan, ConvertRequest } from "./conversion.ts";
 const IMAGE_FORMS: Readonly<Record<string, () => Promise<Conversion>>> = {
   container: () => import("./ovf-to-oci/container-conversion.ts").then((module) => module.conversion),
 };
+
+/** What becomes of an image: the first kind that it is of, loaded then. */
+const IMAGE_KINDS: readonly {
+  is(image: OpenImage): boolean;
+  load(): Promise<ImageConversion>;
+}[] = [];
 
 /** Converts what stands at the source. Nothing is visible at the destination unless this returns. */
 export async function convert(request: ConvertRequest, ctx: Context): Promise<ConversionResult> {
@@ -40,10 +49,31 @@ export async function planConversion(request: ConvertRequest, ctx: Context): Pro
 async function route(request: ConvertRequest, ctx: Context): Promise<{ conversion: Conversion; places: Places }> {
   const { source, destination, as = "container" } = request;
   const load = Object.hasOwn(IMAGE_FORMS, as) ? IMAGE_FORMS[as] : undefined;
-  if (load === undefined) throw formUnsupported(as);
+  if (load === undefined) throw formUnsupported(as, Object.keys(IMAGE_FORMS));
   const places = { from: await parseReference(source, ctx), to: await parseReference(destination, ctx) };
-  if (places.from.side !== "machine" || places.to.side !== "image") throw directionUnsupported(source, destination);
-  return { conversion: await load(), places };
+  if (places.from.side === places.to.side) throw directionUnsupported(source, destination);
+  return { conversion: places.from.side === "machine" ? await load() : FROM_IMAGE, places };
+}
+
+/** What an image is tells only its manifest, so the way is chosen once it is open. */
+const FROM_IMAGE: Conversion = {
+  plan: (request, places, ctx) =>
+    withImage(request, places, ctx, (conversion, from) => conversion.plan(from, request, places, ctx)),
+  run: (request, places, ctx) =>
+    withImage(request, places, ctx, (conversion, from) => conversion.run(from, request, places, ctx)),
+};
+
+async function withImage<T>(
+  { source: text, platform }: ConvertRequest,
+  { from }: Places,
+  ctx: Context,
+  work: (conversion: ImageConversion, from: SourceImage) => Promise<T>,
+): Promise<T> {
+  await using source = await (await transportOf(from)).openSource(from.details, ctx);
+  const image = await openImage(source, platform === undefined ? undefined : parsePlatform(platform), ctx);
+  const kind = IMAGE_KINDS.find(({ is }) => is(image));
+  if (kind === undefined) throw imageUnsupported(text, image.manifest.artifactType ?? image.manifest.config.mediaType);
+  return await work(await kind.load(), { source, image });
 }
 
 /** Keeps what is reported, besides passing it on: warnings belong into the result. */

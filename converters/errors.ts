@@ -1,15 +1,23 @@
 import { UnsupportedError, UsageError } from "../src/errors.ts";
 
 export function directionUnsupported(source: string, destination: string): UnsupportedError {
-  return new UnsupportedError("CONVERT_DIRECTION", `converting ${source} into ${destination} is not supported yet`, {
-    advice: "convert a machine (ova:, ovf:, vmdk:, raw:) into an image (oci:, oci-archive:, docker-archive:)",
+  return new UnsupportedError("CONVERT_DIRECTION", `converting ${source} into ${destination} is not supported`, {
+    advice: "convert a machine (ova:, ovf:, vmdk:, raw:) into an image (oci:, oci-archive:, docker-archive:), or back",
   });
 }
 
-export function formUnsupported(form: string): UnsupportedError {
+export function formUnsupported(form: string, known: readonly string[]): UnsupportedError {
   return new UnsupportedError("CONVERT_FORM", `the form ${JSON.stringify(form)} is not supported yet`, {
-    advice: "--as container is",
+    advice: `there are ${known.map((each) => `--as ${each}`).join(", ")}`,
   });
+}
+
+/** `what` is the image's own word for what it is. */
+export function imageUnsupported(reference: string, what: string): UnsupportedError {
+  return new UnsupportedError(
+    "CONVERT_IMAGE_KIND",
+    `${reference} is ${what}, which cannot be converted into a machine yet`,
+  );
 }
 
 export function notAMachine(reference: string): UsageError {

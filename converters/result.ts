@@ -35,12 +35,14 @@ export interface SourceFacts {
 
 export interface TargetFacts {
   readonly ref: string;
+  /** The form of the image, on whichever side it is. */
   readonly mode: "container" | "disk" | "package";
-  readonly digest: Digest;
-  readonly mediaType: string;
-  /** Bytes of the manifest and of all that it refers to. */
+  /** Of the manifest; a machine has none. */
+  readonly digest?: Digest;
+  readonly mediaType?: string;
+  /** Bytes of the manifest and of all that it refers to; of a machine the bytes of its files. */
   readonly size: number;
-  readonly layers: readonly { readonly digest: Digest; readonly size: number; readonly kind: string }[];
+  readonly layers?: readonly { readonly digest: Digest; readonly size: number; readonly kind: string }[];
   readonly platform?: string;
 }
 

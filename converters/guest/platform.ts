@@ -115,7 +115,8 @@ function sameArchitecture(claimed: string, found: string): boolean {
   return claimed === found || (claimed === "amd64" && found === "386") || (claimed === "arm64" && found === "arm");
 }
 
-function parsePlatform(text: string): Platform {
+/** What `--platform` says. Throws UsageError GUEST_OPTION. */
+export function parsePlatform(text: string): Platform {
   const match = /^(?:(linux)\/)?([a-z0-9]+)(?:\/(v\d+))?$/.exec(text);
   const [, os = "linux", architecture, variant] = match ?? [];
   if (architecture === undefined) throw badOption("--platform", text, "linux/ARCHITECTURE[/VARIANT]");

@@ -121,9 +121,11 @@ export function convertCommand(environment: Environment): CommandModule<object, 
         }
         try {
           const result = await convert(request, ctx);
-          if (args.digestfile !== undefined) writeFile(args.digestfile, `${result.target?.digest}\n`);
+          if (args.digestfile !== undefined) writeFile(args.digestfile, `${result.target?.digest ?? ""}\n`);
           if (destinationIsStdout(request)) return;
-          process.stdout.write(`${args.json ? JSON.stringify(result) : result.target?.digest}\n`);
+          process.stdout.write(
+            `${args.json ? JSON.stringify(result) : (result.target?.digest ?? result.target?.ref)}\n`,
+          );
         } catch (cause) {
           if (args.json && !destinationIsStdout(request))
             process.stdout.write(`${JSON.stringify(failed(request, cause))}\n`);
