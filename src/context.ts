@@ -41,6 +41,39 @@ export interface Limits {
   readonly depth: number;
 }
 
+/** Name and password for a registry. */
+export interface Credentials {
+  readonly username: string;
+  readonly password: string;
+}
+
+/** How the registry at one end of a conversion is reached. */
+export interface RegistryAccess {
+  /** These come before those of any file, and go to the registry of the reference only. */
+  readonly credentials?: Credentials;
+  /**
+   * False takes any certificate, and plain http where there is no TLS. True insists on TLS also on this machine itself, where
+   * plain http is taken otherwise.
+   */
+  readonly tlsVerify?: boolean;
+}
+
+/** What registry clients know of the machine that they run on. */
+export interface Registries {
+  /** HOME, PATH, REGISTRY_AUTH_FILE, DOCKER_CONFIG, XDG_RUNTIME_DIR, SSL_CERT_FILE, HTTPS_PROXY and their like. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** The only credential file to look into. */
+  readonly authFile?: string;
+  readonly source?: RegistryAccess;
+  readonly destination?: RegistryAccess;
+  /** How often what failed for a passing reason is tried again. */
+  readonly retries: number;
+  /** Milliseconds before the first retry; doubled for each further one. */
+  readonly backoff: number;
+  /** Milliseconds without a sign of life after which a connection counts as lost. */
+  readonly stall: number;
+}
+
 /** What every stage is handed. Library code knows the outside world only through this. */
 export interface Context {
   readonly signal: AbortSignal;
@@ -50,6 +83,7 @@ export interface Context {
   readonly limits: Limits;
   /** Directory for spool files. */
   readonly tmp: string;
+  readonly registries: Registries;
   progress(event: ProgressEvent): void;
   diagnostic(diagnostic: Diagnostic): void;
 }
@@ -62,6 +96,9 @@ export const DEFAULT_LIMITS: Limits = {
   depth: 4096,
 };
 
+/** Anonymous, with the certificates and the configuration of the machine; a program hands over its environment for more. */
+export const DEFAULT_REGISTRIES: Registries = { environment: {}, retries: 5, backoff: 1000, stall: 120_000 };
+
 const SILENT: Logger = { debug() {}, info() {}, warn() {} };
 
 /** A context that is quiet and never aborts, changed by `overrides`. `tmp` should be given by whoever may spool. */
@@ -72,6 +109,7 @@ export function createContext(overrides: Partial<Context> = {}): Context {
     epoch: undefined,
     limits: DEFAULT_LIMITS,
     tmp: "/tmp",
+    registries: DEFAULT_REGISTRIES,
     progress() {},
     diagnostic() {},
     ...overrides,

@@ -107,12 +107,18 @@ async function verifyPackage({ package: pkg }: Machine, ctx: Context): Promise<M
 
 async function writeImage(plan: ContainerPlan, destination: ImageDestination, ctx: Context) {
   const { guest, policy, compression, machine } = plan;
-  const tally = policy.tally();
-  const layer = new LayerWriter(layerEntries(guest, policy, tally, ctx), compression, ctx);
   const total = guest.mounts.reduce((sum, { fileSystem }) => sum + (fileSystem.used ?? 0), 0);
-  const layerBlob = await destination.putBlob(withProgress(layer, machine.name, total, ctx), {
-    mediaType: layer.mediaType,
-  });
+  const begin = () => {
+    const tally = policy.tally();
+    return { tally, layer: new LayerWriter(layerEntries(guest, policy, tally, ctx), compression, ctx) };
+  };
+  let { tally, layer } = begin();
+  // A registry whose connection broke asks for the layer again: it is made again, not kept.
+  const content = () => {
+    ({ tally, layer } = begin());
+    return withProgress(layer, machine.name, total, ctx);
+  };
+  const layerBlob = await destination.putBlob(content, { mediaType: layer.mediaType });
   tally.diagnose(ctx);
   const created =
     ctx.epoch === undefined ? {} : { created: new Date(ctx.epoch * 1000).toISOString().replace(".000Z", "Z") };

@@ -8,7 +8,7 @@ import { type ImageIndex, type ImageManifest, imageIndex, parseManifest } from "
 import { isConfigType, MEDIA_TYPES } from "../oci/media-types.ts";
 import { described, once, writeBlob } from "./blob-writer.ts";
 import { blobMissing, notLoadable } from "./errors.ts";
-import type { DestinationOptions, ImageDestination } from "./image-transport.ts";
+import { type BlobContent, bytesOf, type DestinationOptions, type ImageDestination } from "./image-transport.ts";
 import { blobPath, LAYOUT_VERSION } from "./layout-source.ts";
 import { type Naming, namedEntry } from "./naming.ts";
 
@@ -65,7 +65,7 @@ export class ArchiveDestination implements ImageDestination {
   }
 
   async putBlob(
-    content: AsyncIterable<Uint8Array>,
+    content: BlobContent,
     expected: Partial<Descriptor> & { readonly mediaType: string },
   ): Promise<Descriptor> {
     const turn = this.#turn.then(() => this.#append(content, expected));
@@ -74,7 +74,7 @@ export class ArchiveDestination implements ImageDestination {
   }
 
   async #append(
-    content: AsyncIterable<Uint8Array>,
+    content: BlobContent,
     expected: Partial<Descriptor> & { readonly mediaType: string },
   ): Promise<Descriptor> {
     const place = {
@@ -83,7 +83,7 @@ export class ArchiveDestination implements ImageDestination {
       name: this.#output.name,
       signal: this.#ctx.signal,
     };
-    const found = await writeBlob(content, expected, place);
+    const found = await writeBlob(bytesOf(content), expected, place);
     if (!this.#blobs.has(found.digest)) {
       await this.#put(fileHeader(blobPath(found.digest), found.size));
       this.#end += found.size;

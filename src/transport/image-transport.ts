@@ -16,14 +16,22 @@ export interface ImageSource extends AsyncDisposable {
   blob(descriptor: Descriptor): AsyncIterable<Uint8Array>;
 }
 
+/** A blob's bytes. A function gives the same bytes again each time: a registry asks again when an upload was broken. */
+export type BlobContent = AsyncIterable<Uint8Array> | (() => AsyncIterable<Uint8Array>);
+
+/** Begins to read a blob from its beginning. */
+export function bytesOf(content: BlobContent): AsyncIterable<Uint8Array> {
+  return typeof content === "function" ? content() : content;
+}
+
 /** A place that takes one image. Nothing is visible before commit; disposing without commit removes everything. */
 export interface ImageDestination extends AsyncDisposable {
   has(digest: Digest): Promise<boolean>;
-  /** Writes and hashes in one pass. Digest and size need not be known before; where they are given, they are checked. */
-  putBlob(
-    content: AsyncIterable<Uint8Array>,
-    expected: Partial<Descriptor> & { readonly mediaType: string },
-  ): Promise<Descriptor>;
+  /**
+   * Writes and hashes in one pass. Digest and size need not be known before; where they are given, they are checked. Content
+   * whose digest is known and which is there already may not be read at all.
+   */
+  putBlob(content: BlobContent, expected: Partial<Descriptor> & { readonly mediaType: string }): Promise<Descriptor>;
   /** The last call is the image (or its index). */
   putManifest(bytes: Uint8Array, mediaType: string): Promise<Descriptor>;
   commit(): Promise<void>;
@@ -32,6 +40,8 @@ export interface ImageDestination extends AsyncDisposable {
 export interface DestinationOptions {
   /** Replace what stands at the destination under this name. */
   readonly force: boolean;
+  /** A reference of the same transport whose blobs may be taken over without being sent: a registry's cross-repository mount. */
+  readonly mountFrom?: string;
   /** Full image name `repository:tag` for archives that carry one; the reference's own wins. */
   readonly name?: string;
 }

@@ -10,7 +10,7 @@ import { parseManifest } from "../oci/manifest.ts";
 import { MEDIA_TYPES } from "../oci/media-types.ts";
 import { described, once, writeBlob } from "./blob-writer.ts";
 import { blobMissing, outputForeign, tagExists } from "./errors.ts";
-import type { DestinationOptions, ImageDestination } from "./image-transport.ts";
+import { type BlobContent, bytesOf, type DestinationOptions, type ImageDestination } from "./image-transport.ts";
 import { DirectoryFiles, readFileOf } from "./layout-files.ts";
 import { withLock } from "./layout-lock.ts";
 import { blobPath, LAYOUT_VERSION, REF_NAME, readLayoutIndex } from "./layout-source.ts";
@@ -72,14 +72,14 @@ export class LayoutDestination implements ImageDestination {
   }
 
   async putBlob(
-    content: AsyncIterable<Uint8Array>,
+    content: BlobContent,
     expected: Partial<Descriptor> & { readonly mediaType: string },
   ): Promise<Descriptor> {
     const temp = join(this.#staging, randomUUID());
     try {
       await using handle = await open(temp, "wx");
       const place = { handle, offset: 0, name: this.#directory, signal: this.#ctx.signal };
-      const found = await writeBlob(content, expected, place);
+      const found = await writeBlob(bytesOf(content), expected, place);
       if (this.#staged.has(found.digest)) await rm(temp);
       else this.#staged.set(found.digest, temp);
       return described(found, expected.mediaType);
