@@ -124,9 +124,16 @@ export async function writeOutput(
       await file.commit(size);
       return size;
     }
-    await file.write(next.value, size);
+    // A chunk of zeros is left as a hole: the file is as sparse as what it holds.
+    if (!isZeros(next.value)) await file.write(next.value, size);
     size += next.value.length;
   }
+}
+
+const ZEROS = Buffer.alloc(COPY_BYTES);
+
+function isZeros(bytes: Uint8Array): boolean {
+  return bytes.length <= ZEROS.length && ZEROS.compare(bytes, 0, bytes.length, 0, bytes.length) === 0;
 }
 
 /** Throws OutputError or InputOutputError. */

@@ -132,7 +132,7 @@ export const diskFormats: Catalog<DiskFormat> = new Catalog<DiskFormat>([
     suffixes: [".dmg"],
     load: unread("dmg", "an Apple DMG image"),
   },
-  { name: "raw", magic: [], suffixes: [".img", ".raw"], load: async () => (await import("./raw.ts")).format },
+  { name: "raw", magic: [], suffixes: [".img", ".raw"], load: async () => (await import("./raw/format.ts")).format },
 ]);
 
 /**

@@ -23,6 +23,7 @@ describe("the catalog of disk formats", () => {
   it.each([
     ["format", FOLDER, "index.ts", 2],
     ["extentFormat", join(FOLDER, "vmdk"), "extent-formats.ts", 1],
+    ["writer", FOLDER, "writers.ts", 1],
   ])("has every module that exports a %s", (name, folder, catalog, least) => {
     const modules = readdirSync(folder, { recursive: true, encoding: "utf8" })
       .filter((file) => file.endsWith(".ts"))

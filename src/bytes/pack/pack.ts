@@ -1,11 +1,11 @@
 import type { Context } from "../../context.ts";
-import { CorruptError, InputOutputError } from "../../errors.ts";
-import { type ByteSource, type Extent, isPromise } from "../byte-source.ts";
+import { type ByteSource, isPromise } from "../byte-source.ts";
 import type { Piece } from "../content.ts";
-import { FIELD, KIND, type PackCoding, PLAIN_ROOM, STRIDE, TASK_BYTES, type TaskFailure, UNIT_BYTES } from "./job.ts";
-import { PackPool } from "./pool.ts";
+import { runTasks, type Task } from "./run-tasks.ts";
+import { KIND, PLAIN_ROOM, type StreamCoding, TASK_BYTES, UNIT_BYTES } from "./task.ts";
+import { TaskBuilder } from "./task-builder.ts";
 
-export interface PackOptions extends PackCoding {
+export interface PackOptions extends StreamCoding {
   /** Threads; 0 works in the calling one. */
   readonly threads: number;
   /** Sees the plain bytes in order, before they are coded; they are valid during the call. */
@@ -31,92 +31,18 @@ export async function* pack(
   totals: PackTotals,
   ctx: Context,
 ): AsyncIterable<Uint8Array> {
-  const pool = new PackPool(options);
-  try {
-    const tasks = split(pieces)[Symbol.asyncIterator]();
-    const running: Running[] = [];
-    for (let ended = false; ; ) {
-      while (!ended && running.length < pool.slots) {
-        const next = await tasks.next();
-        if (next.done === true) ended = true;
-        else running.push(start(pool, next.value));
-      }
-      const first = running.shift();
-      if (first === undefined) return;
-      ctx.signal.throwIfAborted();
-      const done = await first.done;
-      if ("kind" in done.result) throw taskFailed(done.result, first.task);
-      options.onPlain(done.plain);
-      totals.plain += done.plain.length;
-      totals.coded += done.coded.length;
-      totals.reused += done.result.reused;
-      yield done.coded;
-      pool.release(done.slot);
-    }
-  } finally {
-    await pool.close();
+  const { coding, level, threads } = options;
+  for await (const { result, plain, coded } of runTasks(split(pieces), { coding, level }, threads, ctx)) {
+    options.onPlain(plain);
+    const bytes = coding === "identity" ? plain : coded;
+    totals.plain += plain.length;
+    totals.coded += bytes.length;
+    totals.reused += result.reused;
+    yield bytes;
   }
 }
 
-function start(pool: PackPool, task: Task): Running {
-  const done = pool.run(task.operations, task.literals);
-  // Awaited in order; one that is behind a failed one never is, and must not count as unhandled.
-  done.catch(() => {});
-  return { task, done };
-}
-
-interface Running {
-  readonly task: Task;
-  readonly done: ReturnType<PackPool["run"]>;
-}
-
-interface Task {
-  readonly operations: Float64Array;
-  readonly literals: Uint8Array;
-  /** For messages: where operation n comes from. */
-  readonly names: readonly string[];
-}
-
-function taskFailed({ operation, kind, detail }: TaskFailure, task: Task): Error {
-  const offset = task.operations[operation * STRIDE + FIELD.offset] as number;
-  const where = { file: task.names[operation] ?? "", offset };
-  if (kind === "damaged") {
-    return new CorruptError("PACK_DATA_DAMAGED", `the compressed data does not inflate (${detail})`, { where });
-  }
-  if (kind === "truncated") return new CorruptError("BYTES_TRUNCATED", detail, { where });
-  return new InputOutputError("FILE_INPUT_OUTPUT", detail, { where });
-}
-
-/** Gathers operations into tasks of about TASK_BYTES; a stored unit is never cut by the end of a task. */
-class TaskBuilder {
-  #operations: number[] = [];
-  #literals: Uint8Array[] = [];
-  #names: string[] = [];
-  size = 0;
-
-  add(kind: number, length: number, name: string, stored?: Extent["stored"]): void {
-    const { fd = 0, offset = 0, length: storedLength = 0, size = 0, skip = 0 } = stored ?? {};
-    this.#operations.push(kind, length, fd, offset, storedLength, size, skip);
-    this.#names.push(name);
-    this.size += length;
-  }
-
-  literal(bytes: Uint8Array): void {
-    this.#literals.push(bytes);
-    this.add(KIND.literal, bytes.length, "");
-  }
-
-  take(): Task {
-    const operations = Float64Array.from(this.#operations);
-    const task = { operations, literals: Buffer.concat(this.#literals), names: this.#names };
-    this.#operations = [];
-    this.#literals = [];
-    this.#names = [];
-    this.size = 0;
-    return task;
-  }
-}
-
+/** Into tasks of about TASK_BYTES; a stored unit is never cut by the end of a task. */
 async function* split(pieces: AsyncIterable<Piece> | Iterable<Piece>): AsyncGenerator<Task> {
   const builder = new TaskBuilder();
   for await (const piece of pieces) {
@@ -158,15 +84,8 @@ async function* splitSource(
       yield builder.take();
       continue;
     }
-    if (extent.kind === "zero") {
-      builder.add(KIND.zero, take, source.name);
-    } else if (extent.stored === undefined) {
-      builder.literal(Buffer.from(await source.read(at, take)));
-    } else if (extent.stored.coding === "identity") {
-      builder.add(KIND.stored, take, source.name, extent.stored);
-    } else {
-      builder.add(KIND.zlib, take, source.name, extent.stored);
-    }
+    const added = builder.extent(source, extent, take);
+    if (isPromise(added)) await added;
     at += take;
     if (builder.size >= TASK_BYTES) yield builder.take();
   }

@@ -1,6 +1,7 @@
 import type { Worker } from "node:worker_threads";
 import { startWorker } from "../threads.ts";
-import { type PackCoding, PackJob, PLAIN_ROOM, SLOT_BYTES, type TaskDone, type TaskFailure } from "./job.ts";
+import { createJob } from "./create-job.ts";
+import { type Job, type PackCoding, PLAIN_ROOM, SLOT_BYTES, type TaskDone, type TaskFailure } from "./task.ts";
 import type { PackWorkerData, TaskMessage } from "./worker.ts";
 
 /** Tasks that wait in a thread's queue, so that it never idles while the caller hashes and writes. */
@@ -20,24 +21,21 @@ interface Thread {
   readonly waiting: { resolve(result: TaskDone | TaskFailure): void; reject(cause: unknown): void }[];
 }
 
-/** Threads that run PackJobs over slots of one shared memory; with 0 threads, the same in the calling one. */
+/** Threads that run jobs over slots of one shared memory; with 0 threads, the same in the calling one. */
 export class PackPool {
   readonly slots: number;
   readonly #memory: Uint8Array;
-  readonly #identity: boolean;
   readonly #free: number[];
   readonly #threads: Thread[];
-  readonly #local: PackJob | undefined;
+  readonly #local: Job | undefined;
 
-  constructor({ coding, level, threads }: PackCoding & { readonly threads: number }) {
+  constructor(coding: PackCoding, threads: number) {
     this.slots = Math.max(1, threads * SLOTS_PER_THREAD);
     const memory = new SharedArrayBuffer(this.slots * SLOT_BYTES);
-    const options = { coding, level };
     this.#memory = new Uint8Array(memory);
-    this.#identity = coding === "identity";
     this.#free = Array.from({ length: this.slots }, (_, slot) => slot);
-    this.#threads = Array.from({ length: threads }, () => startThread({ memory, options }));
-    this.#local = threads === 0 ? new PackJob(this.#memory, options) : undefined;
+    this.#threads = Array.from({ length: threads }, () => startThread({ memory, coding }));
+    this.#local = threads === 0 ? createJob(this.#memory, coding) : undefined;
   }
 
   /** Runs one task in a free slot; at most `slots` may be unreleased at a time. */
@@ -49,7 +47,7 @@ export class PackPool {
     const sizes = "kind" in result ? { plain: 0, coded: 0 } : result;
     const plain = this.#memory.subarray(base, base + sizes.plain);
     const coded = this.#memory.subarray(base + PLAIN_ROOM, base + PLAIN_ROOM + sizes.coded);
-    return { slot, result, plain, coded: this.#identity ? plain : coded };
+    return { slot, result, plain, coded };
   }
 
   release(slot: number): void {

@@ -1,7 +1,8 @@
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { parentPort, workerData } from "node:worker_threads";
-import { type PackCoding, PackJob } from "./job.ts";
+import { createJob } from "./create-job.ts";
+import type { PackCoding } from "./task.ts";
 
 /** What a pool sends to a thread; the answer is a TaskDone or a TaskFailure. */
 export interface TaskMessage {
@@ -12,7 +13,7 @@ export interface TaskMessage {
 
 export interface PackWorkerData {
   readonly memory: SharedArrayBuffer;
-  readonly options: PackCoding;
+  readonly coding: PackCoding;
 }
 
 /**
@@ -23,8 +24,8 @@ const TASKS_PER_COLLECTION = 40;
 setFlagsFromString("--expose-gc");
 const collectGarbage = runInNewContext("gc") as () => void;
 
-const { memory, options } = workerData as PackWorkerData;
-const job = new PackJob(new Uint8Array(memory), options);
+const { memory, coding } = workerData as PackWorkerData;
+const job = createJob(new Uint8Array(memory), coding);
 let tasks = 0;
 parentPort?.on("message", ({ slot, operations, literals }: TaskMessage) => {
   parentPort?.postMessage(job.run(slot, operations, literals));

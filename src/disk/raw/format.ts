@@ -1,6 +1,6 @@
-import { ZeroPadded } from "../bytes/slice.ts";
-import { asDisk } from "./as-disk.ts";
-import type { DiskFormat } from "./virtual-disk.ts";
+import { ZeroPadded } from "../../bytes/slice.ts";
+import { asDisk } from "../as-disk.ts";
+import type { DiskFormat } from "../virtual-disk.ts";
 
 const SECTOR = 512;
 

@@ -1,0 +1,12 @@
+import { Catalog } from "../catalog.ts";
+import type { DiskWriter } from "./disk-writer.ts";
+
+/** Every disk image format that can be written. */
+export const diskWriters: Catalog<DiskWriter> = new Catalog<DiskWriter>([
+  {
+    name: "raw",
+    magic: [],
+    suffixes: [".raw", ".img"],
+    load: async () => (await import("./raw/writer.ts")).writer,
+  },
+]);
