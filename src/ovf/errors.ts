@@ -1,9 +1,16 @@
-import { CorruptError, NotFoundError, UnsupportedError, type Where } from "../errors.ts";
+import { CorruptError, NotFoundError, OutputError, UnsupportedError, type Where } from "../errors.ts";
 
 /** A drive names a Disk or File id that the descriptor gives to more than one thing. */
 export function ambiguousReference(kind: string, id: string, where: Where): CorruptError {
   return new CorruptError("OVF_AMBIGUOUS_REFERENCE", `more than one ${kind} is called ${JSON.stringify(id)}`, {
     where,
+  });
+}
+
+/** A disk bus that the hypervisors of a dialect do not have. */
+export function busUnsupported(bus: string, dialect: string): UnsupportedError {
+  return new UnsupportedError("OVF_BUS", `a ${dialect} descriptor cannot have disks on ${bus}`, {
+    advice: "choose --disk-bus sata, or --for virtualbox",
   });
 }
 
@@ -51,6 +58,28 @@ export function hrefUnsafe(href: string, why: string, where: Where): Unsupported
 export function notAnEnvelope(root: string, where: Where): CorruptError {
   return new CorruptError("OVF_NOT_AN_ENVELOPE", `the root element is ${JSON.stringify(root)}, not Envelope`, {
     where,
+  });
+}
+
+/** A network adapter that the hypervisors of a dialect do not have. */
+export function nicUnsupported(model: string, dialect: string): UnsupportedError {
+  return new UnsupportedError("OVF_NIC", `a ${dialect} descriptor cannot have the network adapter ${model}`, {
+    advice: "choose --nic e1000",
+  });
+}
+
+/** Text for a descriptor with a character that XML 1.0 cannot carry. */
+export function textUnwritable(element: string, code: number): OutputError {
+  const character = `U+${code.toString(16).toUpperCase().padStart(4, "0")}`;
+  return new OutputError("OVF_TEXT_UNWRITABLE", `the text of ${element} holds ${character}, which XML cannot carry`, {
+    advice: "give the name, label or property without control characters",
+  });
+}
+
+/** More disks than the controllers of a kind take. */
+export function tooManyDisks(count: number, bus: string, most: number): UnsupportedError {
+  return new UnsupportedError("OVF_DISKS_TOO_MANY", `${count} disks do not fit on ${bus}, which takes ${most}`, {
+    advice: "choose another --disk-bus",
   });
 }
 
