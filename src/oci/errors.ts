@@ -1,5 +1,9 @@
 import { CorruptError, UnsupportedError, type Where } from "../errors.ts";
 
+export function layerChanged(file: string, what: string): CorruptError {
+  return new CorruptError("LAYER_CHANGED", `the layer reads differently the second time: ${what}`, { where: { file } });
+}
+
 export function layerCompressionWrong(where: Where, mediaType: string, found: string): CorruptError {
   return new CorruptError(
     "LAYER_COMPRESSION",
@@ -36,8 +40,20 @@ export function layerEntryType(where: Where, type: string): UnsupportedError {
   });
 }
 
+/** `found` is the type of what stands there, if anything does. */
+export function layerLinkTarget(where: Where, target: string, found: string | undefined): CorruptError {
+  const what = found === undefined ? "is not there" : `is a ${found}`;
+  return new CorruptError("LAYER_LINK_TARGET", `the hard link's target ${JSON.stringify(target)} ${what}`, { where });
+}
+
 export function layerMediaType(where: Where, mediaType: string): UnsupportedError {
   return new UnsupportedError("LAYER_MEDIA_TYPE", `${JSON.stringify(mediaType)} is not a layer that can be read`, {
+    where,
+  });
+}
+
+export function layerMetadata(where: Where, limit: number): CorruptError {
+  return new CorruptError("LAYER_METADATA", `the names and attributes of the image take more than ${limit} bytes`, {
     where,
   });
 }
@@ -59,6 +75,12 @@ export function layerPaxSize(where: Where, size: number, limit: number): Corrupt
 
 export function layerSparse(where: Where, what: string): CorruptError {
   return new CorruptError("LAYER_SPARSE", `a sparse file has ${what}`, { where });
+}
+
+export function diffIdWrong(file: string, found: string, expected: string): CorruptError {
+  return new CorruptError("OCI_DIFF_ID", `the layer uncompressed is ${found} instead of ${expected}`, {
+    where: { file },
+  });
 }
 
 export function documentForm(file: string, what: string): CorruptError {
