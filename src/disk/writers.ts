@@ -9,4 +9,10 @@ export const diskWriters: Catalog<DiskWriter> = new Catalog<DiskWriter>([
     suffixes: [".raw", ".img"],
     load: async () => (await import("./raw/writer.ts")).writer,
   },
+  {
+    name: "vmdk",
+    magic: [],
+    suffixes: [".vmdk"],
+    load: async () => (await import("./vmdk/writer.ts")).writer,
+  },
 ]);

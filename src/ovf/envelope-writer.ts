@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { uuidOf } from "../bytes/uuid.ts";
 import type { ApplianceDescription, ProductDescription, PropertyDescription, SystemDescription } from "./appliance.ts";
 import { diskId, hardwareSection } from "./hardware-writer.ts";
 import { checkHref } from "./href.ts";
@@ -166,12 +166,4 @@ function propertyElement(property: PropertyDescription): Markup {
 /** The same machine gets the same number: an importer makes a new one anyway. */
 function machineUuid({ id, disks }: SystemDescription): string {
   return uuidOf(["machine", id, ...disks.map(({ uuid }) => uuid)].join("\n"));
-}
-
-/** A UUID that follows from a text, RFC 9562 version 8. */
-export function uuidOf(text: string): string {
-  const bytes = createHash("sha256").update(text).digest().subarray(0, 16);
-  bytes[6] = ((bytes[6] as number) & 0x0f) | 0x80;
-  bytes[8] = ((bytes[8] as number) & 0x3f) | 0x80;
-  return bytes.toString("hex").replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
 }

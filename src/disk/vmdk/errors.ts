@@ -251,6 +251,14 @@ export function diskTooLarge(file: string, sectors: number): CorruptError {
   return new CorruptError("VMDK_SIZE", `a disk of ${sectors} sectors is too large`, { where: { file } });
 }
 
+/** VMDK_STREAM_TOO_LARGE: a disk larger than VMware has them, or more data than the tables of a stream can name. */
+export function streamTooLarge(file: string, what: string): UnsupportedError {
+  return new UnsupportedError("VMDK_STREAM_TOO_LARGE", `${what} of a VMDK`, {
+    where: { file },
+    advice: "write qcow2 or raw instead",
+  });
+}
+
 /** VMDK_TABLES_TOO_LARGE: grain directories that leave the memory allowed for tables. Bytes. */
 export function tablesTooLarge(file: string, bytes: number): CorruptError {
   return new CorruptError(

@@ -22,6 +22,9 @@ const MOST_TABLE_ENTRIES = 512;
 /** A compressed grain is held in memory whole; products write 128 sectors. */
 const MOST_COMPRESSED_GRAIN_SECTORS = 8192;
 
+/** The sizes that every product writes. */
+export const STREAM = { GRAIN_SECTORS: 128, TABLE_ENTRIES: 512 } as const;
+
 /** Sparse extent header, VMware Virtual Disk Format 5.0; also the footer of a stream. */
 export class SparseHeader extends LittleEndianView {
   static readonly SIZE = SECTOR;
@@ -37,27 +40,48 @@ export class SparseHeader extends LittleEndianView {
   get version(): number {
     return this.u32(0x04);
   }
+  set version(value: number) {
+    this.setU32(0x04, value);
+  }
   get flags(): number {
     return this.u32(0x08);
+  }
+  set flags(value: number) {
+    this.setU32(0x08, value);
   }
   /** Sectors. */
   get capacity(): number {
     return this.u64(0x0c);
   }
+  set capacity(value: number) {
+    this.setU64(0x0c, value);
+  }
   /** Sectors. */
   get grainSize(): number {
     return this.u64(0x14);
+  }
+  set grainSize(value: number) {
+    this.setU64(0x14, value);
   }
   /** Sectors; 0 without a descriptor. */
   get descriptorOffset(): number {
     return this.u64(0x1c);
   }
+  set descriptorOffset(value: number) {
+    this.setU64(0x1c, value);
+  }
   /** Sectors. */
   get descriptorSize(): number {
     return this.u64(0x24);
   }
+  set descriptorSize(value: number) {
+    this.setU64(0x24, value);
+  }
   get numGTEsPerGT(): number {
     return this.u32(0x2c);
+  }
+  set numGTEsPerGT(value: number) {
+    this.setU32(0x2c, value);
   }
   /** Sectors; GD_AT_END as in `gdOffset`. */
   get rgdOffset(): number {
@@ -67,9 +91,16 @@ export class SparseHeader extends LittleEndianView {
   get gdOffset(): number {
     return this.#sectorOrEnd(0x38);
   }
+  set gdOffset(value: number) {
+    if (value === GD_AT_END) this.bytes(0x38, 8).fill(0xff);
+    else this.setU64(0x38, value);
+  }
   /** Sectors: where the first grain may lie. */
   get overhead(): number {
     return this.u64(0x40);
+  }
+  set overhead(value: number) {
+    this.setU64(0x40, value);
   }
   get uncleanShutdown(): boolean {
     return this.u8(0x48) !== 0;
@@ -77,8 +108,14 @@ export class SparseHeader extends LittleEndianView {
   get newlines(): number {
     return this.u32(0x49);
   }
+  set newlines(value: number) {
+    this.setU32(0x49, value);
+  }
   get compressAlgorithm(): number {
     return this.u16(0x4d);
+  }
+  set compressAlgorithm(value: number) {
+    this.setU16(0x4d, value);
   }
 
   get directoryAtEnd(): boolean {
@@ -95,6 +132,25 @@ export class SparseHeader extends LittleEndianView {
   }
   get hasMarkers(): boolean {
     return (this.flags & FLAGS.MARKERS) !== 0;
+  }
+
+  /**
+   * Makes this the header of a compressed stream as VMware and VirtualBox write it, or, with the place of its directory, the
+   * footer. All in sectors.
+   */
+  describeStream(fields: { capacity: number; descriptorSize: number; overhead: number; gdOffset?: number }): void {
+    this.bytes(0x00, 4).set(Buffer.from(SparseHeader.MAGIC, "latin1"));
+    this.version = 3;
+    this.flags = FLAGS.VALID_NEWLINES | FLAGS.COMPRESSED | FLAGS.MARKERS;
+    this.capacity = fields.capacity;
+    this.grainSize = STREAM.GRAIN_SECTORS;
+    this.descriptorOffset = 1;
+    this.descriptorSize = fields.descriptorSize;
+    this.numGTEsPerGT = STREAM.TABLE_ENTRIES;
+    this.gdOffset = fields.gdOffset ?? GD_AT_END;
+    this.overhead = fields.overhead;
+    this.newlines = NEWLINES;
+    this.compressAlgorithm = COMPRESSION_DEFLATE;
   }
 
   /** Of the disk that the header describes, in grain directory entries. */

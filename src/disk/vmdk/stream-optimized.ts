@@ -5,10 +5,10 @@ import type { Context } from "../../context.ts";
 import { compressionUnknown, footerMissing, grainDamaged, grainMisplaced, grainOutOfRange } from "./errors.ts";
 import { SECTOR, SparseHeader } from "./sparse-header.ts";
 
-const MARKER = { END_OF_STREAM: 0, GRAIN_TABLE: 1, GRAIN_DIRECTORY: 2, FOOTER: 3, PROGRESS: 4 } as const;
+export const MARKER = { END_OF_STREAM: 0, GRAIN_TABLE: 1, GRAIN_DIRECTORY: 2, FOOTER: 3, PROGRESS: 4 } as const;
 
 /** What stands between the parts of a stream, and in front of each compressed grain (12 bytes of it). */
-class Marker extends LittleEndianView {
+export class Marker extends LittleEndianView {
   static readonly SIZE = 16;
   /** What a grain has of it. */
   static readonly GRAIN_SIZE = 12;
@@ -17,12 +17,21 @@ class Marker extends LittleEndianView {
   get value(): number {
     return this.u64(0x00);
   }
+  set value(value: number) {
+    this.setU64(0x00, value);
+  }
   /** Bytes of the compressed grain; 0 in all other markers. */
   get size(): number {
     return this.u32(0x08);
   }
+  set size(value: number) {
+    this.setU32(0x08, value);
+  }
   get type(): number {
     return this.u32(0x0c);
+  }
+  set type(value: number) {
+    this.setU32(0x0c, value);
   }
 }
 
