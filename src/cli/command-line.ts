@@ -45,13 +45,13 @@ function printConfig({
 }
 
 function createParser(environment: Environment): Argv {
-  return yargs()
+  const parser = yargs();
+  return parser
     .scriptName("transload")
     .usage("$0 <command>\n\nConverts virtual appliances into OCI images, and looks into both.")
     .locale("en")
     .exitProcess(false)
     .parserConfiguration({
-      "duplicate-arguments-array": false,
       "parse-positional-numbers": false,
       "parse-numbers": false,
     })
@@ -67,6 +67,7 @@ function createParser(environment: Environment): Argv {
       group: "Run:",
       describe: "Print the options that are in force, and end",
     })
+    .middleware((args) => lastOfEach(args, parser), true)
     .middleware(printConfig)
     .command(convertCommand(environment))
     .command(inspectCommand(environment))
@@ -86,6 +87,17 @@ function createParser(environment: Environment): Argv {
       if (error instanceof ConverterError || (error !== undefined && message === null)) throw error;
       throw commandLine(message ?? error?.message ?? "the command line is wrong");
     });
+}
+
+/** Of an option that is given twice the last word counts, unless it takes a list: only then does yargs's array stay one. */
+function lastOfEach(args: Record<string, unknown>, parser: Argv): void {
+  const { array } = (parser as unknown as { getOptions(): { readonly array: readonly string[] } }).getOptions();
+  const lists = new Set(
+    array.flatMap((name) => [name, name.replace(/-([a-z])/g, (_, letter) => letter.toUpperCase())]),
+  );
+  for (const [name, value] of Object.entries(args)) {
+    if (Array.isArray(value) && name !== "_" && !lists.has(name)) args[name] = value.at(-1);
+  }
 }
 
 /** `--config FILE` must be known before the other options are read. */

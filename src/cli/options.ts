@@ -19,7 +19,8 @@ export interface Environment {
 
 /** A whole number from `least` on; anything else is a usage error that names the option. */
 export function wholeNumber(option: string, least: number): (value: unknown) => number | undefined {
-  return (value) => {
+  return (given) => {
+    const value = Array.isArray(given) ? given.at(-1) : given;
     if (value === undefined) return undefined;
     const number = Number(value);
     if (!Number.isSafeInteger(number) || number < least || String(value).trim() === "") {

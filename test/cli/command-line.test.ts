@@ -98,6 +98,31 @@ describe("transload", () => {
     expect(run(["--get-yargs-completions", "transload", "ins"]).stdout).toContain("inspect");
   });
 
+  it("takes every value of a list, and the last of anything else", () => {
+    const twice = [
+      "--label",
+      "a=1",
+      "--label=b=2",
+      "--tag",
+      "x",
+      "--tag=y",
+      "--profile",
+      "full",
+      "--profile",
+      "minimal",
+    ];
+    const numbers = ["--threads", "3", "--threads=2", "--stop-signal", "A", "--stop-signal", "B", "--force", "--force"];
+    const printed = run(["convert", HELLO, "oci:x", "--print-config", ...twice, ...numbers]);
+    expect(JSON.parse(printed.stdout)).toMatchObject({
+      label: ["a=1", "b=2"],
+      tag: "y",
+      profile: "minimal",
+      threads: 2,
+      "stop-signal": "B",
+      force: true,
+    });
+  });
+
   it("takes options from a file and the environment, the command line first", () => {
     const place = join(folder, "configured", "below");
     mkdirSync(place, { recursive: true });
