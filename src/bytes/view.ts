@@ -94,11 +94,20 @@ export abstract class BigEndianView extends View {
     return this.data.getUint32(at);
   }
 
+  setU32(at: number, value: number): void {
+    this.data.setUint32(at, value);
+  }
+
   i32(at: number): number {
     return this.data.getInt32(at);
   }
 
   u64(at: number): number {
     return join64(this.data.getUint32(at), this.data.getUint32(at + 4), at);
+  }
+
+  setU64(at: number, value: number): void {
+    this.data.setUint32(at, Math.floor(value / 0x1_0000_0000));
+    this.data.setUint32(at + 4, value % 0x1_0000_0000);
   }
 }

@@ -6,6 +6,7 @@ import type { Run } from "../../bytes/mapped-source.ts";
 import { BlockSource } from "../block-source.ts";
 import { clusterDamaged, clusterOutOfRange, entryDamaged, tableOutOfRange } from "./errors.ts";
 import { entryBytes, type Qcow2Layout } from "./header.ts";
+import { compressedOffsetBits, ENTRY_HIGH } from "./structures.ts";
 
 const SECTOR = 512;
 const SUBCLUSTERS = 32;
@@ -15,9 +16,8 @@ const CLUSTER_CACHE = 4 << 20;
 const MOST_SHRINK = 4;
 const WORD = 2 ** 32;
 
+const { COPIED, COMPRESSED } = ENTRY_HIGH;
 /** In the upper half of an entry. */
-const COPIED = 0x80000000;
-const COMPRESSED = 0x40000000;
 const OFFSET_HIGH = 0x00ffffff;
 /** In the lower half. */
 const OFFSET_LOW = 0xfffffe00;
@@ -153,7 +153,7 @@ export class Qcow2Clusters extends BlockSource {
   #compressedRun({ high, low, zeros, allocated }: Entry, offset: number, skip: number): Run {
     if (this.#data !== this.#source) throw entryDamaged(this.name, offset, "a compressed cluster beside a data file");
     if (zeros !== 0 || allocated !== 0) throw entryDamaged(this.name, offset, "subclusters of a compressed cluster");
-    const highBits = 62 - (this.#layout.clusterBits - 8) - 32;
+    const highBits = compressedOffsetBits(this.#layout.clusterBits) - 32;
     const descriptor = high & ~(COPIED | COMPRESSED);
     const at = (descriptor & (2 ** highBits - 1)) * WORD + low;
     const sectors = (descriptor >>> highBits) + 1;

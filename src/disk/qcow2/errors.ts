@@ -108,6 +108,17 @@ export function tableOutOfRange(
   );
 }
 
+/** QCOW2_TOO_LARGE: a disk beyond what QEMU opens. Bytes. */
+export function diskTooLarge(file: string, size: number, most: number): UnsupportedError {
+  return new UnsupportedError(
+    "QCOW2_TOO_LARGE",
+    `a disk of ${size} bytes is more than the ${most} that QCOW2 can have`,
+    {
+      where: { file },
+    },
+  );
+}
+
 /** QCOW2_UNCLEAN: the image was not closed. */
 export function notClosed(file: string): Diagnostic {
   return {

@@ -1,5 +1,4 @@
 import type { ByteSource } from "../../bytes/byte-source.ts";
-import { BigEndianView } from "../../bytes/view.ts";
 import type { Context } from "../../context.ts";
 import { diskEmpty } from "../errors.ts";
 import {
@@ -12,67 +11,14 @@ import {
   notClosed,
   notQcow2,
 } from "./errors.ts";
+import { INCOMPATIBLE, MAGIC, Qcow2Header } from "./structures.ts";
 
-const MAGIC = 0x514649fb;
 const SECTOR = 512;
 const MOST_NAME = 1023;
 
-const INCOMPATIBLE = { DIRTY: 1, CORRUPT: 2, DATA_FILE: 4, COMPRESSION: 8, EXTENDED_L2: 16 } as const;
 const KNOWN = 31;
 
 const EXTENSION = { END: 0, BACKING_FORMAT: 0xe2792aca, DATA_FILE: 0x44415441 } as const;
-
-/** QEMU docs/interop/qcow2.txt, "Header". What a version 2 does not have reads as 0. */
-class Qcow2Header extends BigEndianView {
-  /** Of version 3; version 2 ends earlier. */
-  static readonly SIZE = 0x69;
-  static readonly SIZE_2 = 0x48;
-
-  constructor(bytes: Uint8Array) {
-    super(bytes, 0, Qcow2Header.SIZE);
-  }
-
-  get magic(): number {
-    return this.u32(0x00);
-  }
-  get version(): number {
-    return this.u32(0x04);
-  }
-  get backingFileOffset(): number {
-    return this.u64(0x08);
-  }
-  get backingFileSize(): number {
-    return this.u32(0x10);
-  }
-  get clusterBits(): number {
-    return this.u32(0x14);
-  }
-  get size(): number {
-    return this.u64(0x18);
-  }
-  get cryptMethod(): number {
-    return this.u32(0x20);
-  }
-  get l1Size(): number {
-    return this.u32(0x24);
-  }
-  get l1TableOffset(): number {
-    return this.u64(0x28);
-  }
-  get incompatibleFeatures(): number {
-    return this.version < 3 ? 0 : this.u32(0x4c);
-  }
-  /** No feature has got so far. */
-  get highFeatures(): number {
-    return this.version < 3 ? 0 : this.u32(0x48);
-  }
-  get headerLength(): number {
-    return this.version < 3 ? Qcow2Header.SIZE_2 : this.u32(0x64);
-  }
-  get compressionType(): number {
-    return this.version < 3 || this.headerLength < Qcow2Header.SIZE ? 0 : this.u8(0x68);
-  }
-}
 
 /** What the header says, checked. Offsets and sizes are bytes. */
 export interface Qcow2Layout {
