@@ -1,6 +1,5 @@
 /** Bits of a probability; half of the range to begin with. */
 const HALF = 1024;
-const MOVE_BITS = 5;
 const TOP = 2 ** 24;
 
 /** Where the probabilities of each kind begin (LZMA specification, "LZMA decoding"). 16 states of position at most. */
@@ -23,13 +22,24 @@ const SHORTEST_MATCH = 2;
 const LITERAL_STATES = 7;
 
 /** What each literal does to the state. */
-const AFTER_LITERAL = [0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 4, 5] as const;
+const AFTER_LITERAL: readonly number[] = [0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 4, 5];
 
-/** LZMA over a target that is the dictionary as well: what it decodes is never longer than what is in memory. */
+/** Of `#coder`: the range, the code, and the place in the source. An array of numbers that are never boxed. */
+const RANGE = 0;
+const CODE = 1;
+const AT = 2;
+
+/** Matches from this length on are worth a call of `copyWithin`. */
+const LONG_MATCH = 64;
+
+/**
+ * LZMA over a target that is the dictionary as well: what it decodes is never longer than what is in memory. The range
+ * decoder is written out wherever several bits are taken one after another: with a call and the fields for each bit it took
+ * three times as long (measured).
+ */
 export class LzmaDecoder {
   readonly #target: Uint8Array;
   readonly #source: Uint8Array;
-  #at = 0;
   #end = 0;
   /** Where the dictionary begins: nothing in front of it can be repeated. */
   #dictionary = 0;
@@ -42,9 +52,7 @@ export class LzmaDecoder {
   #rep1 = 0;
   #rep2 = 0;
   #rep3 = 0;
-  /** Range and code. In an array they are never boxed. */
-  readonly #coder = new Uint32Array(2);
-  #failed = false;
+  readonly #coder = new Uint32Array(3);
 
   constructor(source: Uint8Array, target: Uint8Array) {
     this.#source = source;
@@ -97,124 +105,106 @@ export class LzmaDecoder {
    */
   decode(at: number, length: number): boolean {
     const limit = this.#end + length;
-    if (limit > this.#target.length || this.#probabilities.length === 0 || this.#source[at] !== 0) return false;
-    this.#at = at + 1;
-    this.#coder[0] = 0xffffffff;
-    this.#coder[1] = 0;
-    for (let index = 0; index < 4; index++) this.#coder[1] = (this.#coder[1] << 8) | this.#byte();
+    const source = this.#source;
+    const isStart = source[at] === 0 && at + 5 <= source.length;
+    if (limit > this.#target.length || this.#probabilities.length === 0 || !isStart) return false;
+    const coder = this.#coder;
+    coder[RANGE] = 0xffffffff;
+    coder[CODE] = new DataView(source.buffer, source.byteOffset + at + 1, 4).getUint32(0);
+    coder[AT] = at + 5;
     while (this.#end < limit) {
-      if (this.#failed) return false;
-      const positionState = (this.#end - this.#dictionary) & this.#positionMask;
-      if (this.#bit(IS_MATCH + this.#state * 16 + positionState) === 0) {
-        this.#literal();
-        continue;
-      }
-      const count = this.#bit(IS_REP + this.#state) === 0 ? this.#match(positionState) : this.#repeat(positionState);
-      if (this.#rep0 === 0xffffffff) return !this.#failed;
-      if (this.#rep0 >= this.#end - this.#dictionary || this.#end + count > limit) return false;
-      for (let left = count; left > 0; left--) {
-        this.#target[this.#end] = this.#target[this.#end - this.#rep0 - 1] as number;
-        this.#end++;
-      }
+      this.#literals(limit);
+      // Beyond the end of the source zeros are read; each round adds a byte at least, so that it comes to an end.
+      if (this.#end >= limit || (coder[AT] as number) > source.length) break;
+      const count = this.#match();
+      const distance = this.#rep0 + 1;
+      if (this.#rep0 === 0xffffffff) break;
+      if (distance > this.#end - this.#dictionary || this.#end + count > limit) return false;
+      this.#repeat(distance, count);
     }
-    return !this.#failed;
+    return (coder[AT] as number) <= source.length;
   }
 
   /** Whether the last `decode` took all up to `at`, and the range coder came out even, as it does for whole data. */
   isFinished(at: number): boolean {
-    return this.#at === at && this.#coder[1] === 0;
+    return this.#coder[AT] === at && this.#coder[CODE] === 0;
   }
 
-  #byte(): number {
-    if (this.#at >= this.#source.length) this.#failed = true;
-    return this.#source[this.#at++] ?? 0;
-  }
-
-  #bit(index: number): number {
+  /** Literals up to `limit`, or up to a match, whose first bit is taken. */
+  #literals(limit: number): void {
+    const probabilities = this.#probabilities;
+    const source = this.#source;
+    const target = this.#target;
     const coder = this.#coder;
-    const range = coder[0] as number;
-    const code = coder[1] as number;
-    const probability = this.#probabilities[index] as number;
-    const bound = (range >>> 11) * probability;
-    const isOne = code >= bound;
-    this.#probabilities[index] = isOne
-      ? probability - (probability >> MOVE_BITS)
-      : probability + ((2048 - probability) >> MOVE_BITS);
-    const left = isOne ? range - bound : bound;
-    const rest = isOne ? code - bound : code;
-    if (left < TOP) {
-      coder[0] = left << 8;
-      coder[1] = (rest << 8) | this.#byte();
-    } else {
-      coder[0] = left;
-      coder[1] = rest;
-    }
-    return isOne ? 1 : 0;
-  }
-
-  #direct(count: number): number {
-    const coder = this.#coder;
-    let value = 0;
-    for (let left = count; left > 0; left--) {
-      const range = (coder[0] as number) >>> 1;
-      const code = coder[1] as number;
-      const isOne = code >= range;
-      coder[0] = range;
-      coder[1] = isOne ? code - range : code;
-      value = value * 2 + (isOne ? 1 : 0);
+    let range = coder[RANGE] as number;
+    let code = coder[CODE] as number;
+    let at = coder[AT] as number;
+    let end = this.#end;
+    let state = this.#state;
+    while (end < limit) {
+      const position = end - this.#dictionary;
+      let index = IS_MATCH + state * 16 + (position & this.#positionMask);
+      let probability = probabilities[index] as number;
+      let bound = Math.imul(range >>> 11, probability) >>> 0;
+      const isMatch = code >= bound;
+      range = isMatch ? (range - bound) >>> 0 : bound;
+      code = isMatch ? (code - bound) >>> 0 : code;
+      probabilities[index] = isMatch ? probability - (probability >> 5) : probability + ((2048 - probability) >> 5);
       if (range < TOP) {
-        coder[0] = range << 8;
-        coder[1] = ((coder[1] as number) << 8) | this.#byte();
+        range = (range << 8) >>> 0;
+        code = ((code << 8) | (source[at++] as number)) >>> 0;
       }
-    }
-    return value;
-  }
-
-  #tree(start: number, bits: number): number {
-    let node = 1;
-    for (let left = bits; left > 0; left--) node = node * 2 + this.#bit(start + node);
-    return node - (1 << bits);
-  }
-
-  #reverseTree(start: number, bits: number): number {
-    let node = 1;
-    let value = 0;
-    for (let index = 0; index < bits; index++) {
-      const bit = this.#bit(start + node);
-      node = node * 2 + bit;
-      value |= bit << index;
-    }
-    return value;
-  }
-
-  #literal(): void {
-    const position = this.#end - this.#dictionary;
-    const previous = position === 0 ? 0 : (this.#target[this.#end - 1] as number);
-    const low = (position & this.#literalPositionMask) << this.#literalContext;
-    const start = LITERAL + 0x300 * (low + (previous >> (8 - this.#literalContext)));
-    let symbol = 1;
-    if (this.#state >= LITERAL_STATES) {
-      let matched = this.#rep0 < position ? (this.#target[this.#end - this.#rep0 - 1] as number) : 0;
+      if (isMatch) break;
+      const previous = position === 0 ? 0 : (target[end - 1] as number);
+      const low = (position & this.#literalPositionMask) << this.#literalContext;
+      const start = LITERAL + 0x300 * (low + (previous >> (8 - this.#literalContext)));
+      // Behind a match the byte at its distance is a guess, until a bit is another.
+      let guess = state >= LITERAL_STATES && this.#rep0 < position ? (target[end - this.#rep0 - 1] as number) : 0;
+      let guessing = state >= LITERAL_STATES ? 0x100 : 0;
+      let symbol = 1;
       while (symbol < 0x100) {
-        const expected = (matched >> 7) & 1;
-        matched <<= 1;
-        const bit = this.#bit(start + ((1 + expected) << 8) + symbol);
-        symbol = symbol * 2 + bit;
-        if (bit !== expected) break;
+        guess <<= 1;
+        const expected = guess & guessing;
+        index = start + guessing + expected + symbol;
+        probability = probabilities[index] as number;
+        bound = Math.imul(range >>> 11, probability) >>> 0;
+        if (code < bound) {
+          range = bound;
+          probabilities[index] = probability + ((2048 - probability) >> 5);
+          symbol <<= 1;
+          guessing &= ~expected;
+        } else {
+          range = (range - bound) >>> 0;
+          code = (code - bound) >>> 0;
+          probabilities[index] = probability - (probability >> 5);
+          symbol = (symbol << 1) | 1;
+          guessing &= expected;
+        }
+        if (range < TOP) {
+          range = (range << 8) >>> 0;
+          code = ((code << 8) | (source[at++] as number)) >>> 0;
+        }
       }
+      target[end++] = symbol;
+      state = AFTER_LITERAL[state] as number;
     }
-    while (symbol < 0x100) symbol = symbol * 2 + this.#bit(start + symbol);
-    this.#target[this.#end++] = symbol;
-    this.#state = AFTER_LITERAL[this.#state] ?? 0;
+    coder[RANGE] = range;
+    coder[CODE] = code;
+    coder[AT] = at;
+    this.#end = end;
+    this.#state = state;
   }
 
-  /** A match at a new distance; answers its length. */
-  #match(positionState: number): number {
+  /** Takes a distance, which is `rep0` then, and answers the length. */
+  #match(): number {
+    const state = this.#state;
+    const positionState = (this.#end - this.#dictionary) & this.#positionMask;
+    if (this.#bit(IS_REP + state) === 1) return this.#repeatedMatch(state, positionState);
     this.#rep3 = this.#rep2;
     this.#rep2 = this.#rep1;
     this.#rep1 = this.#rep0;
     const length = this.#length(MATCH_LENGTH, positionState);
-    this.#state = this.#state < LITERAL_STATES ? 7 : 10;
+    this.#state = state < LITERAL_STATES ? 7 : 10;
     const slot = this.#tree(POS_SLOT + Math.min(length, 3) * 64, 6);
     this.#rep0 = slot < 4 ? slot : this.#distance(slot);
     return length + SHORTEST_MATCH;
@@ -222,22 +212,18 @@ export class LzmaDecoder {
 
   #distance(slot: number): number {
     const bits = (slot >> 1) - 1;
-    const base = (2 | (slot & 1)) * 2 ** bits;
+    const base = ((2 | (slot & 1)) << bits) >>> 0;
     if (slot < 14) return base + this.#reverseTree(POS_SPECIAL + base - slot, bits);
     return base + this.#direct(bits - 4) * 16 + this.#reverseTree(ALIGN, 4);
   }
 
   /** A match at one of the last four distances; answers its length. */
-  #repeat(positionState: number): number {
-    const state = this.#state;
-    const isAtFirst = this.#bit(IS_REP_G0 + state) === 0;
-    if (isAtFirst) {
-      if (this.#bit(IS_REP0_LONG + state * 16 + positionState) === 0) {
-        this.#state = state < LITERAL_STATES ? 9 : 11;
-        return 1;
-      }
-    } else {
+  #repeatedMatch(state: number, positionState: number): number {
+    if (this.#bit(IS_REP_G0 + state) === 1) {
       this.#takeDistance(state);
+    } else if (this.#bit(IS_REP0_LONG + state * 16 + positionState) === 0) {
+      this.#state = state < LITERAL_STATES ? 9 : 11;
+      return 1;
     }
     const length = this.#length(REP_LENGTH, positionState);
     this.#state = state < LITERAL_STATES ? 8 : 11;
@@ -262,6 +248,106 @@ export class LzmaDecoder {
     if (this.#bit(start) === 0) return this.#tree(start + 2 + positionState * 8, 3);
     if (this.#bit(start + 1) === 0) return 8 + this.#tree(start + 2 + 128 + positionState * 8, 3);
     return 16 + this.#tree(start + 2 + 256, 8);
+  }
+
+  #repeat(distance: number, count: number): void {
+    const target = this.#target;
+    let end = this.#end;
+    this.#end += count;
+    if (count >= LONG_MATCH && count <= distance) {
+      target.copyWithin(end, end - distance, end - distance + count);
+      return;
+    }
+    for (let from = end - distance; end < this.#end; ) target[end++] = target[from++] as number;
+  }
+
+  #bit(index: number): number {
+    const coder = this.#coder;
+    const range = coder[RANGE] as number;
+    const code = coder[CODE] as number;
+    const probability = this.#probabilities[index] as number;
+    const bound = Math.imul(range >>> 11, probability) >>> 0;
+    const isOne = code >= bound;
+    this.#probabilities[index] = isOne ? probability - (probability >> 5) : probability + ((2048 - probability) >> 5);
+    const left = isOne ? (range - bound) >>> 0 : bound;
+    const rest = isOne ? (code - bound) >>> 0 : code;
+    if (left < TOP) {
+      const at = coder[AT] as number;
+      coder[RANGE] = left << 8;
+      coder[CODE] = (rest << 8) | (this.#source[at] as number);
+      coder[AT] = at + 1;
+    } else {
+      coder[RANGE] = left;
+      coder[CODE] = rest;
+    }
+    return isOne ? 1 : 0;
+  }
+
+  #tree(start: number, bits: number): number {
+    const probabilities = this.#probabilities;
+    const source = this.#source;
+    const coder = this.#coder;
+    let range = coder[RANGE] as number;
+    let code = coder[CODE] as number;
+    let at = coder[AT] as number;
+    let node = 1;
+    for (let left = bits; left > 0; left--) {
+      const index = start + node;
+      const probability = probabilities[index] as number;
+      const bound = Math.imul(range >>> 11, probability) >>> 0;
+      if (code < bound) {
+        range = bound;
+        probabilities[index] = probability + ((2048 - probability) >> 5);
+        node <<= 1;
+      } else {
+        range = (range - bound) >>> 0;
+        code = (code - bound) >>> 0;
+        probabilities[index] = probability - (probability >> 5);
+        node = (node << 1) | 1;
+      }
+      if (range < TOP) {
+        range = (range << 8) >>> 0;
+        code = ((code << 8) | (source[at++] as number)) >>> 0;
+      }
+    }
+    coder[RANGE] = range;
+    coder[CODE] = code;
+    coder[AT] = at;
+    return node - (1 << bits);
+  }
+
+  #reverseTree(start: number, bits: number): number {
+    let node = 1;
+    let value = 0;
+    for (let index = 0; index < bits; index++) {
+      const bit = this.#bit(start + node);
+      node = (node << 1) | bit;
+      value |= bit << index;
+    }
+    return value;
+  }
+
+  #direct(count: number): number {
+    const source = this.#source;
+    const coder = this.#coder;
+    let range = coder[RANGE] as number;
+    let code = coder[CODE] as number;
+    let at = coder[AT] as number;
+    let value = 0;
+    for (let left = count; left > 0; left--) {
+      range >>>= 1;
+      const isOne = code >= range;
+      code = isOne ? (code - range) >>> 0 : code;
+      value = (value << 1) | (isOne ? 1 : 0);
+      if (range < TOP) {
+        range = (range << 8) >>> 0;
+        code = ((code << 8) | (source[at++] as number)) >>> 0;
+      }
+    }
+    coder[RANGE] = range;
+    coder[CODE] = code;
+    coder[AT] = at;
+    return value >>> 0;
   }
 }
 
