@@ -1,11 +1,12 @@
 import { existsSync, readdirSync } from "node:fs";
 import { expect } from "vitest";
 import { FileSource } from "../../src/bytes/file-source.ts";
+import { listingDigest } from "../support/listing-digest.ts";
 import { corpus } from "../support/needs.ts";
 import { unpacked } from "../support/unpack.ts";
-import { codeOf, listingDigest, open } from "./btrfs-images.ts";
+import { codeOf, open } from "./btrfs-images.ts";
 
-/** As btrfs-digest.py prints them of a mount, but for those below. */
+/** As support/kernel-digest.py prints them of a mount, but for those below. */
 export const LISTINGS: Readonly<Record<string, string>> = {
   "fsck-tests__014-no-extent-info__no_extent.raw.xz": "101 e6aa29ce20f876f6",
   "fsck-tests__020-extent-ref-cases__block_group_item_false_alert.raw.xz": "52 eec5305eb5668528",

@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import type { ByteSource } from "../../src/bytes/byte-source.ts";
 import { FileSource } from "../../src/bytes/file-source.ts";
 import { createContext, type Diagnostic } from "../../src/context.ts";
@@ -6,7 +5,7 @@ import { ConverterError } from "../../src/errors.ts";
 import { format } from "../../src/filesystem/btrfs/reader.ts";
 import type { FileSystem, FileSystemOptions } from "../../src/filesystem/file-system.ts";
 import { corpus } from "../support/needs.ts";
-import { differences, truthRow } from "../support/truth.ts";
+import { differences } from "../support/truth.ts";
 import { unpacked } from "../support/unpack.ts";
 
 export interface Opened {
@@ -50,28 +49,4 @@ export async function differencesFromKernel(name: string): Promise<string[]> {
   } finally {
     for (const device of [source, ...others]) await device[Symbol.asyncDispose]();
   }
-}
-
-/** The number of entries and a digest over all of them, contents included: what btrfs-digest.py prints of a mounted image. */
-export async function listingDigest(fileSystem: FileSystem): Promise<string> {
-  const hash = createHash("sha256");
-  let count = 0;
-  for await (const entry of fileSystem.walk()) {
-    const row = await truthRow(fileSystem, entry);
-    const time = entry.inode === 2 ? "0" : row["mtimeNs"];
-    const fields: unknown[] = [hexOf(entry.path), row["type"], entry.mode, entry.uid, entry.gid, time];
-    if (entry.type === "file") fields.push(entry.links, entry.size, row["sha256"]);
-    else if (entry.type === "symlink") fields.push(hexOf(entry.target));
-    else if ("major" in entry) fields.push(entry.major, entry.minor);
-    for (const name of [...entry.xattrs.keys()].sort()) {
-      fields.push(name, Buffer.from(entry.xattrs.get(name) ?? []).toString("hex"));
-    }
-    hash.update(`${JSON.stringify(fields)}\n`);
-    count++;
-  }
-  return `${count} ${hash.digest("hex").slice(0, 16)}`;
-}
-
-function hexOf(path: string): string {
-  return Buffer.from(path, "latin1").toString("hex");
 }

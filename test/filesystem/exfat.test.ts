@@ -1,7 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { mkdirSync, readFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { readFileSync } from "node:fs";
 import { beforeAll, describe, expect, it } from "vitest";
 import { bytePath } from "../../src/bytes/byte-path.ts";
 import { extents, readAll } from "../../src/bytes/byte-source.ts";
@@ -179,18 +177,9 @@ const DAMAGED: readonly (readonly [name: string, entries: number | string, unrea
     ["unused-dentries", 468, {}, []],
   ];
 
-/** The image in one of exfatprogs' archives, as a sparse file that is kept. */
-function untarred(name: string): string {
-  const folder = join(tmpdir(), `transload-test-cache-${process.getuid?.() ?? 0}`, "exfatprogs", name);
-  mkdirSync(folder, { recursive: true });
-  const archive = corpus("disk", "exfat", "exfatprogs", `${name}.exfat.img.tar.xz`);
-  execFileSync("tar", ["-xJf", archive, "-C", folder, "--skip-old-files", "--no-same-owner"]);
-  return join(folder, "exfat.img");
-}
-
 describeWith({ tools: ["tar", "xz"], corpus: "disk/exfat/exfatprogs" }, "exfatprogs' damaged images", () => {
   it.each(DAMAGED)("%s gives %s entries", async (name, entries, unread, told) => {
-    const [fileSystem, diagnostics] = await opening(untarred(name));
+    const [fileSystem, diagnostics] = await opening(corpus("disk", "exfat", "exfatprogs", `${name}.exfat.img.tar.xz`));
     if (typeof entries === "string") {
       await expect(walked(fileSystem)).rejects.toMatchObject({ code: entries });
     } else {

@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import {
   closeSync,
@@ -7,7 +7,9 @@ import {
   ftruncateSync,
   mkdirSync,
   openSync,
+  readdirSync,
   renameSync,
+  rmSync,
   statSync,
   writeSync,
 } from "node:fs";
@@ -18,13 +20,17 @@ import type { Readable } from "node:stream";
 const CACHE = join(tmpdir(), `transload-test-cache-${process.getuid?.() ?? 0}`);
 const PROGRAMS: Readonly<Record<string, string>> = { gz: "gzip", xz: "xz", bz2: "bzip2", zst: "zstd" };
 
-/** The path of the plain, sparse copy of a compressed file; made once and kept in the temporary directory. Plain files are given back as they are. */
+/**
+ * The path of the plain, sparse copy of a compressed file; made once and kept in the temporary directory. Of a tar archive it
+ * is the only file that it holds. Plain files are given back as they are.
+ */
 export async function unpacked(path: string): Promise<string> {
   const suffix = /\.(gz|xz|bz2|zst)$/.exec(path)?.[1];
   if (suffix === undefined) return path;
   const stat = statSync(path);
   const key = createHash("sha256").update(`${path}\0${stat.size}\0${stat.mtimeMs}`).digest("hex").slice(0, 16);
   const folder = join(CACHE, key);
+  if (path.endsWith(`.tar.${suffix}`)) return untarred(path, `${folder}-files`);
   const plain = join(folder, basename(path, `.${suffix}`));
   if (existsSync(plain)) return plain;
   mkdirSync(folder, { recursive: true });
@@ -37,6 +43,20 @@ export async function unpacked(path: string): Promise<string> {
   if (status !== 0) throw new Error(`${PROGRAMS[suffix]} ended with ${status} for ${path}`);
   renameSync(part, plain);
   return plain;
+}
+
+/** tar alone keeps the holes of a file of 2 TB. */
+function untarred(path: string, folder: string): string {
+  if (!existsSync(folder)) {
+    const part = `${folder}.${process.pid}.part`;
+    mkdirSync(part, { recursive: true });
+    execFileSync("tar", ["-xf", path, "-C", part, "--no-same-owner"]);
+    if (existsSync(folder)) rmSync(part, { recursive: true });
+    else renameSync(part, folder);
+  }
+  const [name, ...others] = readdirSync(folder);
+  if (name === undefined || others.length > 0) throw new Error(`${path} holds not just one file`);
+  return join(folder, name);
 }
 
 const PAGE = 4096;

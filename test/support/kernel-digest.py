@@ -1,8 +1,8 @@
-"""Prints the number of entries and a digest of what the kernel lists of btrfs images: the expected values of btrfs-corpus.ts.
+"""Prints the number of entries and a digest of what the kernel lists of file systems: as listing-digest.ts does of ours.
 
-  btrfs-digest.py IMAGE...    needs root; mounts a copy, so that a log can be replayed, and past damage of what is not read
+  kernel-digest.py IMAGE...    needs root; mounts a copy, so that a log can be replayed, and past damage of what is not read
 """
-import hashlib, json, os, stat, subprocess, sys, tempfile
+import errno, hashlib, json, os, stat, subprocess, sys, tempfile
 
 TYPES = {stat.S_IFREG: "file", stat.S_IFDIR: "dir", stat.S_IFLNK: "symlink", stat.S_IFCHR: "char",
          stat.S_IFBLK: "block", stat.S_IFIFO: "fifo", stat.S_IFSOCK: "socket"}
@@ -25,13 +25,22 @@ def rows(full, path):
         row += [os.readlink(full).hex()]
     elif kind in ("char", "block"):
         row += [os.major(info.st_rdev), os.minor(info.st_rdev)]
-    for name in sorted(os.listxattr(full, follow_symlinks=False)):
+    for name in xattrs(full):
         if not name.startswith("btrfs."):
             row += [name, os.getxattr(full, name, follow_symlinks=False).hex()]
     yield json.dumps(row, separators=(",", ":"), ensure_ascii=False) + "\n"
     if kind == "dir":
         for name in sorted(os.listdir(full)):
             yield from rows(os.path.join(full, name), path + b"/" + name if path else name)
+
+
+def xattrs(full):
+    try:
+        return sorted(os.listxattr(full, follow_symlinks=False))
+    except OSError as error:
+        if error.errno != errno.EOPNOTSUPP:
+            raise
+        return []
 
 
 def digest(image):
