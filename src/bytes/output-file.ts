@@ -116,17 +116,22 @@ export async function writeOutput(
 ): Promise<number> {
   await using file = await OutputFile.open(path, options, ctx);
   let size = 0;
-  for (;;) {
-    const next = await writing.next();
-    ctx.signal.throwIfAborted();
-    if (next.done === true) {
-      for (const { offset, bytes } of next.value) await file.write(bytes, offset);
-      await file.commit(size);
-      return size;
+  try {
+    for (;;) {
+      const next = await writing.next();
+      ctx.signal.throwIfAborted();
+      if (next.done === true) {
+        for (const { offset, bytes } of next.value) await file.write(bytes, offset);
+        await file.commit(size);
+        return size;
+      }
+      // A chunk of zeros is left as a hole: the file is as sparse as what it holds.
+      if (!isZeros(next.value)) await file.write(next.value, size);
+      size += next.value.length;
     }
-    // A chunk of zeros is left as a hole: the file is as sparse as what it holds.
-    if (!isZeros(next.value)) await file.write(next.value, size);
-    size += next.value.length;
+  } finally {
+    // Its threads end with it.
+    await writing.return([]);
   }
 }
 
