@@ -1,5 +1,6 @@
 import type { BytePath } from "../bytes/byte-path.ts";
 import type { Timestamp } from "../bytes/entry.ts";
+import { nameUnsafe } from "./errors.ts";
 
 /** What a header says; names are byte strings, and a directory's ends with a slash. */
 export interface TarHeaderFields {
@@ -20,6 +21,9 @@ export interface TarHeaderFields {
 
 export const BLOCK = 512;
 
+/** 1 to 100 ASCII characters. */
+export const NAME = /^[\x20-\x7e]{1,100}$/;
+
 const NO_TIME: Timestamp = { seconds: 0, nanoseconds: 0 };
 const OCTAL_7 = 0o7777777;
 const OCTAL_11 = 0o77777777777;
@@ -36,6 +40,15 @@ export function encodeTarHeader(fields: TarHeaderFields): Buffer {
   const name = `PaxHeaders/${fields.name.slice(0, 80)}`;
   const header = ustar({ name, type: "x", mode: 0o644, uid: 0, gid: 0, size, mtime: NO_TIME });
   return Buffer.concat([header, ...pax, Buffer.alloc(paddingOf(size)), ustar(fields)]);
+}
+
+/**
+ * The one block in front of a file that every reader of appliances understands: VirtualBox and vSphere refuse extended headers.
+ * A size above 8 GiB is base-256. Throws OutputError ARCHIVE_NAME_UNSAFE.
+ */
+export function encodeUstarHeader(fields: Omit<TarHeaderFields, "xattrs">): Buffer {
+  if (!NAME.test(fields.name)) throw nameUnsafe(fields.name);
+  return ustar(fields);
 }
 
 /** Zeros that fill up the last block of a content of `size` bytes. */

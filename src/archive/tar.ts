@@ -1,5 +1,6 @@
 import { pack } from "tar-stream";
 import { contentSizeWrong, nameUnsafe } from "./errors.ts";
+import { NAME } from "./tar-encode.ts";
 
 /** A file for an archive that carries other files: an OVA, oci-archive or docker-archive. */
 export interface TarFile {
@@ -14,8 +15,6 @@ export interface TarFile {
   /** Seconds since 1970; 0 if absent. */
   readonly mtime?: number;
 }
-
-const NAME = /^[\x20-\x7e]{1,100}$/;
 
 /**
  * A tar archive in ustar form with the files in their order, owned by user 0, ended by two zero blocks. Content is asked for
