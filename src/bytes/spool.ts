@@ -4,6 +4,7 @@ import { join } from "node:path";
 import type { Context } from "../context.ts";
 import { InputOutputError } from "../errors.ts";
 import type { Awaitable, ByteSource, Extent } from "./byte-source.ts";
+import type { Patch, Writing } from "./content.ts";
 import { FileSource } from "./file-source.ts";
 
 const PAGE = 4096;
@@ -23,22 +24,36 @@ const ELSEWHERE = "name a folder with more room with --tmpdir";
  * SPOOL_NO_ROOM when the disk is full, SPOOL_CREATE when the folder takes no files, and what `content` throws.
  */
 export async function spool(content: AsyncIterable<Uint8Array>, name: string, ctx: Context): Promise<ByteSource> {
+  return await spoolWriting(withoutPatches(content), name, ctx);
+}
+
+async function* withoutPatches(content: AsyncIterable<Uint8Array>): Writing {
+  yield* content;
+  return [];
+}
+
+/** The same for an output that must be known as a whole, its size or its patches, before it goes on. */
+export async function spoolWriting(writing: Writing, name: string, ctx: Context): Promise<ByteSource> {
   const fd = createUnnamed(ctx.tmp);
   const writer = new SparseWriter(fd, ctx.tmp);
   try {
     let reported = 0;
-    for await (const bytes of content) {
+    for (;;) {
+      const next = await writing.next();
       ctx.signal.throwIfAborted();
-      writer.write(bytes);
+      if (next.done === true) {
+        const holes = writer.end(next.value);
+        ctx.progress({ stage: "spool", item: name, done: writer.size, total: writer.size });
+        return new SpoolSource(fd, name, writer.size, holes);
+      }
+      writer.write(next.value);
       if (writer.size - reported < PROGRESS_STEP) continue;
       reported = writer.size;
       ctx.progress({ stage: "spool", item: name, done: reported, total: undefined });
     }
-    const holes = writer.end();
-    ctx.progress({ stage: "spool", item: name, done: writer.size, total: writer.size });
-    return new SpoolSource(fd, name, writer.size, holes);
   } catch (cause) {
     closeSync(fd);
+    await writing.return([]);
     throw cause;
   }
 }
@@ -94,17 +109,25 @@ class SparseWriter {
   }
 
   /** Sets the file's size, and gives back the holes in ascending order. */
-  end(): readonly Hole[] {
+  end(patches: readonly Patch[]): readonly Hole[] {
     this.#closeHole(this.size);
     this.#attempt(() => ftruncateSync(this.#fd, this.size));
-    return this.#holes;
+    for (const { offset, bytes } of patches) this.#write(bytes, 0, bytes.length, offset);
+    return patches.reduce<readonly Hole[]>(
+      (holes, { offset, bytes: { length } }) => holes.flatMap((hole) => without(hole, offset, offset + length)),
+      this.#holes,
+    );
   }
 
   #put(buffer: Buffer, from: number, to: number): void {
     this.#closeHole(this.size + from);
     this.#zerosFrom = this.size + to;
+    this.#write(buffer, from, to, this.size + from);
+  }
+
+  #write(bytes: Uint8Array, from: number, to: number, offset: number): void {
     for (let at = from; at < to; ) {
-      at += this.#attempt(() => writeSync(this.#fd, buffer, at, to - at, this.size + at));
+      at += this.#attempt(() => writeSync(this.#fd, bytes, at, to - at, offset + at - from));
     }
   }
 
@@ -126,6 +149,14 @@ class SparseWriter {
       throw new InputOutputError("FILE_INPUT_OUTPUT", `${errno ?? "unknown"} while writing to ${folder}`, { cause });
     }
   }
+}
+
+/** What is left of a hole when `[from, to)` has been written. */
+function without(hole: Hole, from: number, to: number): readonly Hole[] {
+  if (to <= hole.offset || from >= hole.end) return [hole];
+  const left = { offset: hole.offset, end: from };
+  const right = { offset: to, end: hole.end };
+  return [left, right].filter(({ offset, end }) => offset < end);
 }
 
 class SpoolSource extends FileSource {

@@ -8,7 +8,7 @@ import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { extents, readAll } from "../../src/bytes/byte-source.ts";
 import { gunzip, isGzip } from "../../src/bytes/gunzip.ts";
-import { spool } from "../../src/bytes/spool.ts";
+import { spool, spoolWriting } from "../../src/bytes/spool.ts";
 import { type Context, createContext, type ProgressEvent } from "../../src/context.ts";
 import { CorruptError, InputOutputError } from "../../src/errors.ts";
 
@@ -38,6 +38,51 @@ function openSpools(): number {
     }
   }).length;
 }
+
+describe("spoolWriting", () => {
+  it("applies the patches, also inside a hole", async () => {
+    const parts = [Buffer.alloc(1 << 20), Buffer.from("middle"), Buffer.alloc(1 << 20)];
+    async function* writing() {
+      yield* parts;
+      return [
+        { offset: 0, bytes: Buffer.from("head") },
+        { offset: 500_000, bytes: Buffer.from("within") },
+        { offset: (1 << 20) + 2, bytes: Buffer.from("DD") },
+      ];
+    }
+    const expected = Buffer.concat(parts);
+    expected.write("head", 0);
+    expected.write("within", 500_000);
+    expected.write("miDDle", 1 << 20);
+    await using source = await spoolWriting(writing(), "test", ctx);
+    expect(Buffer.compare(await readAll(source, 1 << 24), expected)).toBe(0);
+    let at = 0;
+    for await (const { kind, offset, length } of extents(source)) {
+      expect(offset).toBe(at);
+      at += length;
+      if (kind === "zero") expect(expected.subarray(offset, at).every((byte) => byte === 0)).toBe(true);
+    }
+    expect(at).toBe(expected.length);
+  });
+
+  it("ends the writing when it cannot go on", async () => {
+    let ended = false;
+    async function* writing() {
+      try {
+        yield Buffer.from("x");
+        yield Buffer.from("y");
+      } finally {
+        ended = true;
+      }
+      return [];
+    }
+    const stop = new AbortController();
+    stop.abort(new Error("stop"));
+    await expect(spoolWriting(writing(), "test", { ...ctx, signal: stop.signal })).rejects.toThrow("stop");
+    expect(ended).toBe(true);
+    expect(openSpools()).toBe(0);
+  });
+});
 
 describe("spool", () => {
   it("gives back what came in, with its holes, whatever the chunks", async () => {
