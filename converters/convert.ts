@@ -1,9 +1,10 @@
 import type { Context, Diagnostic } from "../src/context.ts";
 import { type OpenImage, openImage } from "../src/transport/open-image.ts";
 import type { Conversion, ConversionPlan, ConvertRequest, ImageConversion, Places, SourceImage } from "./conversion.ts";
-import { copyNeedsImages, directionUnsupported, formUnsupported, imageUnsupported } from "./errors.ts";
+import { directionUnsupported, formUnsupported, imageUnsupported } from "./errors.ts";
 import { parsePlatform } from "./guest/platform.ts";
 import { transportOf } from "./open.ts";
+import { isPackageArtifact } from "./package-form/artifact.ts";
 import { parseReference } from "./reference.ts";
 import type { ConversionResult, ResultWarning } from "./result.ts";
 
@@ -12,13 +13,19 @@ export type { ConversionPlan, ConvertRequest } from "./conversion.ts";
 /** What becomes of a machine: each form of image, loaded when it is asked for. */
 const IMAGE_FORMS: Readonly<Record<string, () => Promise<Conversion>>> = {
   container: () => import("./ovf-to-oci/container-conversion.ts").then((module) => module.conversion),
+  package: () => import("./ovf-to-oci/package-conversion.ts").then((module) => module.conversion),
 };
 
 /** What becomes of an image: the first kind that it is of, loaded then. */
 const IMAGE_KINDS: readonly {
   is(image: OpenImage): boolean;
   load(): Promise<ImageConversion>;
-}[] = [];
+}[] = [
+  {
+    is: ({ manifest }) => isPackageArtifact(manifest),
+    load: () => import("./oci-to-ovf/package-conversion.ts").then((module) => module.conversion),
+  },
+];
 
 /** Converts what stands at the source. Nothing is visible at the destination unless this returns. */
 export async function convert(request: ConvertRequest, ctx: Context): Promise<ConversionResult> {
@@ -38,14 +45,6 @@ export async function convert(request: ConvertRequest, ctx: Context): Promise<Co
   };
 }
 
-/** Copies an image as it is. Throws UsageError CONVERT_NOT_AN_IMAGE where one end is a machine. */
-export async function copy(request: ConvertRequest, ctx: Context): Promise<ConversionResult> {
-  for (const text of [request.source, request.destination]) {
-    if ((await parseReference(text, ctx)).side === "machine") throw copyNeedsImages(text);
-  }
-  return await convert(request, ctx);
-}
-
 /** The plan of a conversion, for `--dry-run`. */
 export async function planConversion(request: ConvertRequest, ctx: Context): Promise<ConversionPlan> {
   const noted = withNotes(ctx);
@@ -59,9 +58,6 @@ async function route(request: ConvertRequest, ctx: Context): Promise<{ conversio
   const load = Object.hasOwn(IMAGE_FORMS, as) ? IMAGE_FORMS[as] : undefined;
   if (load === undefined) throw formUnsupported(as, Object.keys(IMAGE_FORMS));
   const places = { from: await parseReference(source, ctx), to: await parseReference(destination, ctx) };
-  if (places.from.side === "image" && places.to.side === "image") {
-    return { conversion: (await import("./copy.ts")).conversion, places };
-  }
   if (places.from.side === places.to.side) throw directionUnsupported(source, destination);
   return { conversion: places.from.side === "machine" ? await load() : FROM_IMAGE, places };
 }

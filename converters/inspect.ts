@@ -5,16 +5,16 @@ import type { Descriptor } from "../src/oci/descriptor.ts";
 import type { ImageConfig } from "../src/oci/image-config.ts";
 import type { ImageManifest } from "../src/oci/manifest.ts";
 import { verifyCertificate } from "../src/ovf/certificate.ts";
-import type { Drive } from "../src/ovf/effective-hardware.ts";
-import type { VirtualSystem } from "../src/ovf/model.ts";
 import type { Package } from "../src/ovf/package.ts";
 import { openImage } from "../src/transport/open-image.ts";
 import { compileGuestPolicy } from "./guest/policy.ts";
+import { describeMachine, type MachineDescription } from "./machine/description.ts";
 import { type Machine, type MachineOptions, openGuest, openMachine } from "./machine/machine.ts";
 import type { RootOptions } from "./machine/root.ts";
 import { type Content, describeContent, type Place } from "./machine/stack.ts";
 import { openPackageAt, transportOf } from "./open.ts";
 import { guestFacts } from "./ovf-to-oci/facts.ts";
+import { type PackageFacts, readPackageFacts } from "./package-form/facts.ts";
 import { parseReference, type Reference } from "./reference.ts";
 
 export type Inspection = PackageInspection | ImageInspection;
@@ -25,6 +25,8 @@ export interface ImageInspection {
   readonly descriptor: Descriptor;
   readonly manifest: ImageManifest;
   readonly config: ImageConfig | undefined;
+  /** What the manifest claims of the package in it; undefined for every other image. */
+  readonly package: PackageFacts | undefined;
 }
 
 /** Sizes are bytes everywhere. */
@@ -48,21 +50,7 @@ export interface PackageInspection {
   readonly machines: readonly MachineInspection[];
 }
 
-export interface MachineInspection {
-  readonly name: string;
-  readonly product: string | undefined;
-  readonly operatingSystem: string | undefined;
-  readonly hardware: {
-    readonly cpus: number | undefined;
-    readonly memory: number | undefined;
-    readonly firmware: string | undefined;
-    readonly controllers: readonly string[];
-    readonly networkAdapters: readonly string[];
-    readonly media: readonly string[];
-  };
-  readonly properties: readonly { readonly key: string; readonly value: string | undefined }[];
-  readonly eulas: number;
-  readonly annotation: string | undefined;
+export interface MachineInspection extends MachineDescription {
   readonly disks: readonly DiskInspection[];
   /** Volume groups and arrays that take their bytes from several places. */
   readonly groups: readonly PlaceInspection[];
@@ -168,7 +156,7 @@ async function signatureOf(pkg: Package, ctx: Context): Promise<PackageInspectio
 async function inspectImage(source: string, reference: Reference, ctx: Context): Promise<ImageInspection> {
   await using image = await (await transportOf(reference)).openSource(reference.details, ctx);
   const { descriptor, manifest, config } = await openImage(image, undefined, ctx);
-  return { kind: "image", reference: source, descriptor, manifest, config };
+  return { kind: "image", reference: source, descriptor, manifest, config, package: readPackageFacts(manifest) };
 }
 
 async function inspectMachine(
@@ -182,8 +170,7 @@ async function inspectMachine(
   } catch (cause) {
     const system = pkg.envelope?.systems.find(({ id, name }) => (id ?? name) === options.system);
     return {
-      ...described(system, options.system ?? pkg.name),
-      ...NO_HARDWARE,
+      ...describeMachine({ system }, options.system ?? pkg.name),
       disks: [],
       groups: [],
       guest: undefined,
@@ -195,8 +182,7 @@ async function inspectMachine(
     const mounts = new Map("mounts" in found ? found.mounts.map(({ path, device }) => [device, path]) : []);
     const files = new Map(machine.disks.map(({ device, member }) => [device, member && displayPath(member.name)]));
     return {
-      ...described(machine.system, machine.name),
-      hardware: hardwareOf(machine),
+      ...describeMachine(machine, machine.name),
       disks: machine.stack.disks.map((place) => ({
         ...inspectPlace(place, mounts),
         file: files.get(place.device),
@@ -226,56 +212,6 @@ const NOTHING_MORE = {
   fileSystem: undefined,
   mountPoint: undefined,
 };
-const NO_HARDWARE = {
-  hardware: {
-    cpus: undefined,
-    memory: undefined,
-    firmware: undefined,
-    controllers: [],
-    networkAdapters: [],
-    media: [],
-  },
-};
-
-function described(system: VirtualSystem | undefined, name: string) {
-  const product = system?.products[0];
-  const os = system?.operatingSystem;
-  const texts = [product?.vendor?.value, product?.product?.value, product?.fullVersion ?? product?.version];
-  return {
-    name,
-    product: texts.filter((text) => text !== undefined && text !== "").join(" ") || undefined,
-    operatingSystem: os?.virtualBoxType ?? os?.vmwareType ?? os?.description ?? os?.id,
-    properties:
-      system?.products.flatMap(({ properties }) =>
-        properties.map(({ key, value, password }) => ({ key, value: password ? undefined : value })),
-      ) ?? [],
-    eulas: system?.eulas.length ?? 0,
-    annotation: system?.annotations[0]?.value,
-  };
-}
-
-function hardwareOf({ hardware, media, system }: Machine): MachineInspection["hardware"] {
-  if (hardware === undefined) return NO_HARDWARE.hardware;
-  return {
-    cpus: hardware.cpus,
-    memory: hardware.memory,
-    firmware: hardware.firmware ?? system?.virtualBox?.firmware,
-    controllers: hardware.controllers.map(({ kind, subType }) =>
-      subType === undefined ? kind : `${kind} (${subType})`,
-    ),
-    networkAdapters: hardware.networkAdapters.map(
-      ({ subType, connections }) => `${subType ?? "adapter"} on ${connections.join(", ") || "no network"}`,
-    ),
-    media: media.map(
-      ({ drive, member }) => `${drive.kind} ${member === undefined ? nameIn(drive) : displayPath(member.name)}`,
-    ),
-  };
-}
-
-function nameIn({ file, disk }: Drive): string {
-  return file?.href ?? disk?.id ?? "";
-}
-
 function inspectPlace(place: Place, mounts: ReadonlyMap<string, string>): PlaceInspection {
   const { device, source, volume, content } = place;
   return {

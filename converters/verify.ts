@@ -2,12 +2,16 @@ import type { Context } from "../src/context.ts";
 import { ConverterError } from "../src/errors.ts";
 import type { FileSystem } from "../src/filesystem/file-system.ts";
 import type { Finding } from "../src/oci/layer-rules.ts";
+import { isManifestType } from "../src/oci/media-types.ts";
 import { verifyCertificate } from "../src/ovf/certificate.ts";
 import { verifyManifest } from "../src/ovf/manifest.ts";
+import { openImage } from "../src/transport/open-image.ts";
 import { verifyImage } from "../src/transport/verify.ts";
 import { type Machine, openMachine } from "./machine/machine.ts";
 import { allPlaces, describePlace } from "./machine/stack.ts";
+import { readArtifact } from "./oci-to-ovf/package.ts";
 import { openPackageAt, transportOf } from "./open.ts";
+import { isPackageArtifact } from "./package-form/artifact.ts";
 import { parseReference, type Reference } from "./reference.ts";
 
 export interface Verification {
@@ -30,7 +34,14 @@ export async function verify(source: string, ctx: Context): Promise<Verification
 
 async function verifyImageAt(reference: Reference, ctx: Context): Promise<Verification> {
   await using source = await (await transportOf(reference)).openSource(reference.details, ctx);
-  const { ok, findings, images, blobs, bytes, root } = await verifyImage(source, ctx);
+  const { findings: found, images, blobs, bytes, root } = await verifyImage(source, ctx);
+  const findings = [...found];
+  await attempt(findings, async () => {
+    if (!isManifestType(root.mediaType) || found.some(({ severity }) => severity === "error")) return;
+    const image = await openImage(source, undefined, ctx);
+    if (isPackageArtifact(image.manifest)) await readArtifact({ source, image });
+  });
+  const ok = findings.every(({ severity }) => severity !== "error");
   return { ok, findings, summary: `${root.digest}: ${images} images, ${blobs} blobs of ${bytes} bytes` };
 }
 

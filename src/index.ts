@@ -20,6 +20,7 @@ export type { Guest, Machine, MachineOptions } from "../converters/machine/machi
 export type { RootOptions } from "../converters/machine/root.ts";
 export { openGuestAt, openMachineAt } from "../converters/open.ts";
 export type { ContainerOptions } from "../converters/ovf-to-oci/container.ts";
+export type { MachineFacts, PackageFacts } from "../converters/package-form/facts.ts";
 export type { ConversionResult, ResultStats, ResultWarning, SourceFacts, TargetFacts } from "../converters/result.ts";
 export { type Verification, verify } from "../converters/verify.ts";
 export { type BytePath, bytePath, displayPath } from "./bytes/byte-path.ts";

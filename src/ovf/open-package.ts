@@ -29,7 +29,9 @@ export type PackagePlace =
   /** A file (a pipe too) or a folder. */
   | { readonly kind: "path"; readonly path: string }
   /** Standard input and the like; `name` is what messages call it. */
-  | { readonly kind: "stream"; readonly content: AsyncIterable<Uint8Array>; readonly name: string };
+  | { readonly kind: "stream"; readonly content: AsyncIterable<Uint8Array>; readonly name: string }
+  /** Plain bytes in a temporary file already; the package takes ownership. */
+  | { readonly kind: "spooled"; readonly source: ByteSource };
 
 const DESCRIPTOR = /\.ovf$/i;
 /** Endings that promise an archive. */
@@ -45,6 +47,10 @@ const NAMES_SHOWN = 4;
  */
 export async function openPackage(place: PackagePlace, ctx: Context): Promise<Package> {
   if (place.kind === "stream") return await openStream(place.content, place.name, ctx);
+  if (place.kind === "spooled") {
+    tellSpooled(place.source, "cannot be read twice and was copied", ctx);
+    return await openSpooled(place.source, ctx);
+  }
   const { path } = place;
   const stat = statOf(path);
   if (stat.isFIFO() || stat.isCharacterDevice()) {

@@ -146,15 +146,11 @@ class DockerArchiveSource implements ImageSource {
     return this.#manifest;
   }
 
-  blob(descriptor: Descriptor): AsyncGenerator<Uint8Array, void> {
-    return verified(this.uncheckedBlob(descriptor), descriptor, this.#files.name);
-  }
-
-  async *uncheckedBlob(descriptor: Descriptor): AsyncGenerator<Uint8Array, void> {
+  async *blob(descriptor: Descriptor): AsyncGenerator<Uint8Array, void> {
     const path = this.#paths.get(descriptor.digest);
     if (path === undefined) throw blobMissing(this.#files.name, descriptor.digest);
     await using file = await openMember(this.#files, path);
-    for await (const bytes of contentOf(file)) {
+    for await (const bytes of verified(contentOf(file), descriptor, file.name)) {
       this.#ctx.signal.throwIfAborted();
       yield bytes;
     }

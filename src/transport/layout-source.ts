@@ -94,14 +94,10 @@ export class LayoutSource implements ImageSource {
     return { descriptor: { mediaType, digest: wanted, size: bytes.length }, bytes };
   }
 
-  blob(descriptor: Descriptor): AsyncGenerator<Uint8Array, void> {
-    return verified(this.uncheckedBlob(descriptor), descriptor, this.#files.name);
-  }
-
-  async *uncheckedBlob(descriptor: Descriptor): AsyncGenerator<Uint8Array, void> {
+  async *blob(descriptor: Descriptor): AsyncGenerator<Uint8Array, void> {
     await using file = await this.#open(descriptor.digest);
     checkSize(file.size, descriptor, file.name);
-    for await (const bytes of contentOf(file)) {
+    for await (const bytes of verified(contentOf(file), descriptor, file.name)) {
       this.#ctx.signal.throwIfAborted();
       yield bytes;
     }

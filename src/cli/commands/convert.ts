@@ -15,7 +15,12 @@ const OUTPUT = "Output:";
 
 const options = {
   ...inputOptions,
-  as: { type: "string", default: "container", group: IMAGE, describe: "Form of the image: container" },
+  as: {
+    type: "string",
+    default: "container",
+    group: IMAGE,
+    describe: "Form of the image: container, or package (the package's own files)",
+  },
   entrypoint: { type: "string", group: IMAGE, describe: "What a container starts: words, or a JSON array" },
   cmd: { type: "string", group: IMAGE, describe: "Arguments of the entrypoint, or the command itself" },
   service: {
@@ -90,16 +95,18 @@ function builder(yargs: Argv) {
     .positional("source", {
       type: "string",
       demandOption: true,
-      describe: "The machine: FILE.ova, FOLDER, ova:-, vmdk:FILE...",
+      describe: "The machine: FILE.ova, FOLDER, ova:-, vmdk:FILE...; or an image that was made of one",
     })
     .positional("destination", {
       type: "string",
       demandOption: true,
-      describe: "The image: oci:DIR:TAG, docker-archive:FILE...",
+      describe: "The image: oci:DIR:TAG, docker-archive:FILE...; or FILE.ova, ovf:FOLDER",
     })
     .options(options)
     .example("$0 convert web01.ova oci:images:web01", "prints the digest of the image")
-    .example("curl -s URL/web01.ova | $0 convert ova:- docker-archive:- --tag web01 | docker load", "through pipes");
+    .example("curl -s URL/web01.ova | $0 convert ova:- docker-archive:- --tag web01 | docker load", "through pipes")
+    .example("$0 convert web01.ova oci:store:web01 --as package", "the untouched package as an artifact")
+    .example("$0 convert oci:store:web01 back.ova", "the same bytes again");
 }
 
 type Arguments = ArgumentsCamelCase<Awaited<ReturnType<typeof builder>["argv"]>> & RunArguments;
@@ -108,7 +115,7 @@ type Arguments = ArgumentsCamelCase<Awaited<ReturnType<typeof builder>["argv"]>>
 export function convertCommand(environment: Environment): CommandModule<object, Arguments> {
   return {
     command: "convert <source> <destination>",
-    describe: "Convert a virtual machine into an image",
+    describe: "Convert a virtual machine into an image, or back",
     builder: builder as never,
     handler: async (args) => {
       const request = requestOf(args, environment);
@@ -121,11 +128,10 @@ export function convertCommand(environment: Environment): CommandModule<object, 
         }
         try {
           const result = await convert(request, ctx);
-          if (args.digestfile !== undefined) writeFile(args.digestfile, `${result.target?.digest ?? ""}\n`);
+          const { digest, ref } = result.target ?? {};
+          if (args.digestfile !== undefined && digest !== undefined) writeFile(args.digestfile, `${digest}\n`);
           if (destinationIsStdout(request)) return;
-          process.stdout.write(
-            `${args.json ? JSON.stringify(result) : (result.target?.digest ?? result.target?.ref)}\n`,
-          );
+          process.stdout.write(`${args.json ? JSON.stringify(result) : (digest ?? ref)}\n`);
         } catch (cause) {
           if (args.json && !destinationIsStdout(request))
             process.stdout.write(`${JSON.stringify(failed(request, cause))}\n`);

@@ -7,6 +7,7 @@ import type {
   PackageInspection,
   PlaceInspection,
 } from "../../../converters/inspect.ts";
+import type { PackageFacts } from "../../../converters/package-form/facts.ts";
 import { platformText } from "../../oci/platform.ts";
 import { bytes } from "../reporter.ts";
 
@@ -31,6 +32,20 @@ function pkg({ package: info, machines }: PackageInspection): string[] {
 }
 
 function machine(info: MachineInspection): string[] {
+  return [
+    ...described(info),
+    ...row("properties", info.properties.map(({ key, value }) => `${key}=${value ?? ""}`).join(", ")),
+    ...info.disks.flatMap(disk),
+    ...info.groups.flatMap((group) => [`  ${group.device}  ${group.holds}`, ...branches(group.volumes, "  ")]),
+    ...(info.guest === undefined ? [] : guest(info.guest)),
+    ...(info.problem === undefined
+      ? []
+      : [`  problem        ${info.problem.message}`, ...row("", info.problem.advice)]),
+  ];
+}
+
+/** What the descriptor says. */
+function described(info: Omit<MachineInspection, "properties" | "disks" | "groups" | "guest" | "problem">): string[] {
   const { hardware } = info;
   const firmware = hardware.firmware === undefined ? [] : [hardware.firmware.toUpperCase()];
   const size = [
@@ -46,14 +61,7 @@ function machine(info: MachineInspection): string[] {
     ...row("controllers", hardware.controllers.join(", ")),
     ...row("network", hardware.networkAdapters.join("; ")),
     ...row("media", hardware.media.join(", ")),
-    ...row("properties", info.properties.map(({ key, value }) => `${key}=${value ?? ""}`).join(", ")),
     ...row("licences", info.eulas === 0 ? undefined : `${info.eulas} to agree to`),
-    ...info.disks.flatMap(disk),
-    ...info.groups.flatMap((group) => [`  ${group.device}  ${group.holds}`, ...branches(group.volumes, "  ")]),
-    ...(info.guest === undefined ? [] : guest(info.guest)),
-    ...(info.problem === undefined
-      ? []
-      : [`  problem        ${info.problem.message}`, ...row("", info.problem.advice)]),
   ];
 }
 
@@ -103,7 +111,24 @@ function guest(info: GuestInspection): string[] {
   ];
 }
 
-function image({ reference, descriptor, manifest, config }: ImageInspection): string[] {
+/** A package as an artifact, of which nothing but the manifest was read. */
+function carried({ kind, name, ovfVersion, producer, members, machines }: PackageFacts): string[] {
+  const descriptor = ovfVersion === undefined ? "" : `, OVF ${ovfVersion} by ${producer ?? "an unknown producer"}`;
+  return [
+    ...row("package", `${kind} ${name}${descriptor}`),
+    ...members.map((member) => `  ${member.role.padEnd(14)} ${bytes(member.size).padStart(9)}  ${member.name}`),
+    ...machines.flatMap((each) => [
+      "",
+      ...described(each),
+      ...each.disks.flatMap(({ file, capacity, format }) =>
+        row("disk", [capacity === undefined ? "" : bytes(capacity), file, format].filter(Boolean).join(" ")),
+      ),
+    ]),
+  ];
+}
+
+function image({ reference, descriptor, manifest, config, package: facts }: ImageInspection): string[] {
+  if (facts !== undefined) return [`${reference}: ${descriptor.digest}`, ...carried(facts).map(shown)];
   const execution = config?.execution;
   return [
     `${reference}: ${descriptor.digest}`,
@@ -122,4 +147,9 @@ function image({ reference, descriptor, manifest, config }: ImageInspection): st
       ({ digest, size, mediaType }) => `  layer          ${bytes(size).padStart(9)}  ${digest}  ${mediaType}`,
     ),
   ];
+}
+
+/** Claims of strangers: nothing in them moves the cursor. */
+function shown(line: string): string {
+  return line.replace(/\p{Cc}/gu, "\ufffd");
 }
