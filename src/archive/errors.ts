@@ -2,6 +2,10 @@ import { CorruptError, OutputError, type Where } from "../errors.ts";
 
 const quote = (text: string): string => JSON.stringify(text);
 
+export function arDamaged(file: string, offset: number, reason: string): CorruptError {
+  return new CorruptError("ARCHIVE_AR", `the ar archive is damaged: ${reason}`, { where: { file, offset } });
+}
+
 export function checksumWrong(file: string, offset: number, expected: number, found: number): CorruptError {
   return new CorruptError(
     "ARCHIVE_CHECKSUM",
@@ -15,6 +19,10 @@ export function contentSizeWrong(name: string, expected: number, found: number):
     "ARCHIVE_CONTENT_SIZE",
     `the content of ${quote(name)} was announced with ${expected} bytes but has ${found < expected ? "only" : "at least"} ${found}`,
   );
+}
+
+export function cpioDamaged(file: string, offset: number, reason: string): CorruptError {
+  return new CorruptError("ARCHIVE_CPIO", `the cpio archive is damaged: ${reason}`, { where: { file, offset } });
 }
 
 export function indexTooLarge(file: string, offset: number, limit: number): CorruptError {

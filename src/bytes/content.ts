@@ -53,3 +53,17 @@ export interface Patch {
  * them. A format that needs none can go into a pipe; others go into a file, or into a spool first.
  */
 export type Writing = AsyncGenerator<Uint8Array, readonly Patch[], void>;
+
+/** Contents one after another. */
+export function joinContents(name: string, parts: readonly Content[]): Content {
+  return {
+    name,
+    size: parts.reduce((sum, { size }) => sum + size, 0),
+    async *runs() {
+      for (const part of parts) yield* part.runs();
+    },
+    async *pieces() {
+      for (const part of parts) yield* part.pieces();
+    },
+  };
+}

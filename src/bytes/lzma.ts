@@ -68,6 +68,14 @@ export class LzmaDecoder {
     this.#dictionary = this.#end;
   }
 
+  /** Moves the last `keep` bytes to the front of the target, so that there is room behind them. */
+  slide(keep: number): void {
+    const by = Math.max(0, this.#end - keep);
+    this.#target.copyWithin(0, by, this.#end);
+    this.#end -= by;
+    this.#dictionary -= by;
+  }
+
   /** Takes the byte that packs lc, lp and pb; answers whether it can. */
   setProperties(byte: number): boolean {
     const lc = byte % 9;
@@ -119,7 +127,7 @@ export class LzmaDecoder {
       const count = this.#match();
       const distance = this.#rep0 + 1;
       if (this.#rep0 === 0xffffffff) break;
-      if (distance > this.#end - this.#dictionary || this.#end + count > limit) return false;
+      if (distance > this.#end - Math.max(0, this.#dictionary) || this.#end + count > limit) return false;
       this.#repeat(distance, count);
     }
     return (coder[AT] as number) <= source.length;

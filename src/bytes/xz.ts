@@ -1,5 +1,5 @@
 import { crc32 } from "node:zlib";
-import { UnsupportedError } from "../errors.ts";
+import { CorruptError, UnsupportedError } from "../errors.ts";
 import { type BranchFilter, branchFilter } from "./branch-filters.ts";
 import { LzmaDecoder } from "./lzma.ts";
 
@@ -16,6 +16,8 @@ interface BlockHeader {
   readonly size: number;
   /** What was done to the data in front of LZMA2, in the order in which it is undone. */
   readonly filters: readonly { readonly undo: BranchFilter; readonly start: number }[];
+  /** How far back LZMA2 refers: bytes. */
+  readonly dictionarySize: number;
 }
 
 /**
@@ -48,6 +50,53 @@ export function decodeXz(source: Uint8Array, target: Uint8Array, name: string): 
     end += decoder.end;
   }
   return indexHolds(source.subarray(at), records) ? target.subarray(0, end) : undefined;
+}
+
+/** No encoder's preset has a larger dictionary than 64 MiB. */
+const MOST_DICTIONARY = 64 << 20;
+/** What a chunk of LZMA2 holds at most. */
+const MOST_CHUNK = 2 << 20;
+
+/**
+ * The plain bytes of an xz stream in pieces of at most 2 MiB, each valid until the next is asked for: memory is its dictionary
+ * and a few pieces. Throws CorruptError BYTES_COMPRESSED, UnsupportedError XZ_FILTER for data that went through a branch filter
+ * and XZ_DICTIONARY for one above 64 MiB. CRC32 is checked, other checks are passed over.
+ */
+export function* unxz(source: Uint8Array, name: string): Generator<Uint8Array, void> {
+  const damaged = () =>
+    new CorruptError("BYTES_COMPRESSED", "the xz data is damaged or cut off", { where: { file: name } });
+  const check = source[7] ?? 0;
+  if (source.length < STREAM_HEADER_SIZE || latin1(source, 0, 6) !== MAGIC) throw damaged();
+  if (source[6] !== 0 || check > 15 || word(source, 8) !== crc32(source.subarray(6, 8))) throw damaged();
+  const records: number[] = [];
+  let at = STREAM_HEADER_SIZE;
+  while (source[at] !== 0) {
+    const header = blockHeader(source.subarray(at), name);
+    if (header === undefined) throw damaged();
+    if (header.filters.length > 0) throw filterUnknown(0, name);
+    if (header.dictionarySize > MOST_DICTIONARY) throw dictionaryTooLarge(header.dictionarySize, name);
+    const window = new Uint8Array(header.dictionarySize + 3 * MOST_CHUNK);
+    const decoder = new LzmaDecoder(source, window);
+    const chunks = new Lzma2Chunks(source, at + header.size, decoder);
+    let size = 0;
+    let sum = 0;
+    while (!chunks.ended) {
+      if (decoder.end + MOST_CHUNK > window.length) decoder.slide(header.dictionarySize);
+      const before = decoder.end;
+      if (!chunks.next()) throw damaged();
+      const piece = window.subarray(before, decoder.end);
+      size += piece.length;
+      if (check === CHECK_CRC32) sum = crc32(piece, sum);
+      if (piece.length > 0) yield piece;
+    }
+    const start = at + header.size;
+    const checkAt = start + Math.ceil((chunks.at - start) / 4) * 4;
+    if (check === CHECK_CRC32 && word(source, checkAt) !== sum) throw damaged();
+    const checkSize = CHECK_SIZES[check] ?? 0;
+    records.push(chunks.at - at + checkSize, size);
+    at = checkAt + checkSize;
+  }
+  if (!indexHolds(source.subarray(at), records)) throw damaged();
 }
 
 /**
@@ -96,38 +145,66 @@ function word(bytes: Uint8Array, at: number): number | undefined {
 
 /** LZMA2 chunks up to their end mark; answers where that is passed, or undefined for damage. */
 function decodeLzma2(source: Uint8Array, start: number, decoder: LzmaDecoder): number | undefined {
-  let needsDictionary = true;
-  let needsProperties = true;
-  let needsState = true;
-  for (let at = start; at < source.length; ) {
-    const control = source[at++] ?? 0;
-    if (control === 0) return at;
-    const field = (offset: number) => ((source[at + offset] ?? 0) << 8) + (source[at + offset + 1] ?? 0) + 1;
+  const chunks = new Lzma2Chunks(source, start, decoder);
+  while (!chunks.ended) if (!chunks.next()) return undefined;
+  return chunks.at;
+}
+
+/** LZMA2 chunks, one at a time. */
+class Lzma2Chunks {
+  readonly #source: Uint8Array;
+  readonly #decoder: LzmaDecoder;
+  /** Where the next one begins. */
+  at: number;
+  ended = false;
+  #needsDictionary = true;
+  #needsProperties = true;
+  #needsState = true;
+
+  constructor(source: Uint8Array, start: number, decoder: LzmaDecoder) {
+    this.#source = source;
+    this.#decoder = decoder;
+    this.at = start;
+  }
+
+  #field(offset: number): number {
+    return ((this.#source[this.at + offset] ?? 0) << 8) + (this.#source[this.at + offset + 1] ?? 0) + 1;
+  }
+
+  /** Decodes a chunk, or finds the end mark; answers false for damage. */
+  next(): boolean {
+    if (this.at >= this.#source.length) return false;
+    const decoder = this.#decoder;
+    const control = this.#source[this.at++] ?? 0;
+    this.ended = control === 0;
+    if (this.ended) return true;
     const resetsDictionary = control === 1 || control >= 0xe0;
-    if (needsDictionary && !resetsDictionary) return undefined;
+    if (this.#needsDictionary && !resetsDictionary) return false;
     if (resetsDictionary) decoder.forgetDictionary();
-    needsDictionary = false;
-    if (control < 0x80) {
-      if (control > 2 || !decoder.copy(at + 2, field(0))) return undefined;
-      at += 2 + field(0);
-      continue;
-    }
-    const length = ((control & 0x1f) << 16) + field(0);
-    const packed = field(2);
-    at += 4;
+    this.#needsDictionary = false;
+    if (control >= 0x80) return this.#nextPacked(control);
+    if (control > 2 || !decoder.copy(this.at + 2, this.#field(0))) return false;
+    this.at += 2 + this.#field(0);
+    return true;
+  }
+
+  #nextPacked(control: number): boolean {
+    const decoder = this.#decoder;
+    const length = ((control & 0x1f) << 16) + this.#field(0);
+    const packed = this.#field(2);
+    this.at += 4;
     const setsProperties = control >= 0xc0;
-    if (setsProperties && !decoder.setProperties(source[at++] ?? 0)) return undefined;
+    if (setsProperties && !decoder.setProperties(this.#source[this.at++] ?? 0)) return false;
     const resetsState = control >= 0xa0;
-    if ((needsProperties && !setsProperties) || (needsState && !resetsState)) return undefined;
-    needsProperties = false;
-    needsState = false;
+    if ((this.#needsProperties && !setsProperties) || (this.#needsState && !resetsState)) return false;
+    this.#needsProperties = false;
+    this.#needsState = false;
     if (resetsState && !setsProperties) decoder.resetState();
     const end = decoder.end + length;
-    if (at + packed > source.length || !decoder.decode(at, length) || decoder.end !== end) return undefined;
-    at += packed;
-    if (!decoder.isFinished(at)) return undefined;
+    if (this.at + packed > this.#source.length || !decoder.decode(this.at, length) || decoder.end !== end) return false;
+    this.at += packed;
+    return decoder.isFinished(this.at);
   }
-  return undefined;
 }
 
 /** `block` begins with the header. */
@@ -139,6 +216,7 @@ function blockHeader(block: Uint8Array, name: string): BlockHeader | undefined {
   if ((flags & 0x40) !== 0) numbers.next();
   if ((flags & 0x80) !== 0) numbers.next();
   const filters: BlockHeader["filters"][number][] = [];
+  let dictionarySize = 0;
   for (let left = (flags & 3) + 1; left > 0; left--) {
     const id = numbers.next();
     const length = numbers.next();
@@ -148,10 +226,18 @@ function blockHeader(block: Uint8Array, name: string): BlockHeader | undefined {
     if (isLast !== (id === FILTER_LZMA2)) throw filterUnknown(id, name);
     const undo = branchFilter(id);
     if (!isLast && undo === undefined) throw filterUnknown(id, name);
+    // xz file format 5.3.1.
+    const code = block[at] ?? 0;
+    if (isLast) dictionarySize = (2 + (code & 1)) * 2 ** (Math.floor(code / 2) + 11);
     if (undo !== undefined) filters.unshift({ undo, start: length === 4 ? (word(block, at) ?? 0) : 0 });
     numbers.at += length;
   }
-  return { size, filters };
+  return { size, filters, dictionarySize };
+}
+
+function dictionaryTooLarge(size: number, name: string): UnsupportedError {
+  const sentence = `the xz data needs a dictionary of ${size} bytes, more than ${MOST_DICTIONARY}`;
+  return new UnsupportedError("XZ_DICTIONARY", sentence, { where: { file: name } });
 }
 
 function filterUnknown(id: number, name: string): UnsupportedError {

@@ -16,16 +16,35 @@ export class MbrEntry extends LittleEndianView {
   get status(): number {
     return this.u8(0x00);
   }
+  set status(value: number) {
+    this.setU8(0x00, value);
+  }
+  /** Cylinder, head and sector as firmware of old packs them; only ever written. */
+  set firstChs(value: readonly [number, number, number]) {
+    this.bytes(0x01, 3).set(value);
+  }
   get type(): number {
     return this.u8(0x04);
+  }
+  set type(value: number) {
+    this.setU8(0x04, value);
+  }
+  set lastChs(value: readonly [number, number, number]) {
+    this.bytes(0x05, 3).set(value);
   }
   /** In logical sectors; relative to the disk, or to another record in a chain. */
   get start(): number {
     return this.u32(0x08);
   }
+  set start(value: number) {
+    this.setU32(0x08, value);
+  }
   /** Logical sectors. */
   get sectors(): number {
     return this.u32(0x0c);
+  }
+  set sectors(value: number) {
+    this.setU32(0x0c, value);
   }
 
   get active(): boolean {
@@ -51,6 +70,9 @@ export class MbrRecord extends LittleEndianView {
 
   get diskSignature(): number {
     return this.u32(0x1b8);
+  }
+  sign(): void {
+    this.setU16(0x1fe, 0xaa55);
   }
   get signed(): boolean {
     return this.u16(0x1fe) === 0xaa55;

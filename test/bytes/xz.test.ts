@@ -3,7 +3,8 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { decodeLz4 } from "../../src/bytes/lz4.ts";
 import { decodeLzma } from "../../src/bytes/lzma.ts";
-import { decodeXz } from "../../src/bytes/xz.ts";
+import { decodeXz, unxz } from "../../src/bytes/xz.ts";
+import { ConverterError } from "../../src/errors.ts";
 import { describeWith } from "../support/needs.ts";
 
 const PLAIN = Buffer.from(Array.from({ length: 4000 }, (_, index) => `line ${(index * index) % 977}\n`).join(""));
@@ -30,6 +31,46 @@ const code = fc
     { minLength: 20, maxLength: 400 },
   )
   .map((parts) => Uint8Array.from(parts.flat()));
+
+function streamed(packed: Uint8Array): Buffer {
+  const pieces: Buffer[] = [];
+  for (const piece of unxz(packed, "test")) pieces.push(Buffer.from(piece));
+  return Buffer.concat(pieces);
+}
+
+describeWith({ tools: ["xz"] }, "what xz packs, read in pieces", () => {
+  /** Repeats from far back, and more than the decoder's window holds. */
+  const large = Buffer.concat(
+    Array.from({ length: 300 }, (_, index) => Buffer.concat([PLAIN.subarray(index * 7), Buffer.alloc(999, index)])),
+  );
+
+  it.each([["--lzma2=dict=64KiB"], ["--check=crc32", "--lzma2=dict=1MiB,pb=4"], ["--block-size=4000000"], ["-9"]])(
+    "is the same with %s",
+    (...options) => {
+      expect(streamed(xz(large, ...options)).equals(large)).toBe(true);
+    },
+    60_000,
+  );
+
+  it("is refused where it is damaged, filtered or needs too large a dictionary", () => {
+    const packed = xz(PLAIN, "--check=crc32");
+    fc.assert(
+      fc.property(fc.nat(packed.length - 1), fc.integer({ min: 1, max: 255 }), (at, flip) => {
+        const damaged = Buffer.from(packed);
+        damaged[at] = (damaged[at] ?? 0) ^ flip;
+        try {
+          // Padding and footer say nothing of the data.
+          expect(streamed(damaged).equals(PLAIN)).toBe(true);
+        } catch (cause) {
+          expect(cause).toBeInstanceOf(ConverterError);
+        }
+      }),
+    );
+    expect(() => streamed(packed.subarray(0, -20))).toThrow(expect.objectContaining({ code: "BYTES_COMPRESSED" }));
+    expect(() => streamed(xz(PLAIN, "--x86", "--lzma2"))).toThrow(expect.objectContaining({ code: "XZ_FILTER" }));
+    expect(() => streamed(xz(PLAIN, "--lzma2=dict=96MiB"))).toThrow(expect.objectContaining({ code: "XZ_DICTIONARY" }));
+  });
+});
 
 describeWith({ tools: ["xz"] }, "what xz packs", () => {
   it.each(["none", "crc32", "crc64", "sha256"])("is read with the check %s", (check) => {

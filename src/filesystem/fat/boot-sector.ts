@@ -14,17 +14,32 @@ export class BootSector extends LittleEndianView {
   get oemName(): string {
     return this.text(0x03, 8);
   }
+  set oemName(value: string) {
+    this.bytes(0x03, 8).set(Buffer.from(value, "latin1"));
+  }
   get bytesPerSector(): number {
     return this.u16(0x0b);
+  }
+  set bytesPerSector(value: number) {
+    this.setU16(0x0b, value);
   }
   get sectorsPerCluster(): number {
     return this.u8(0x0d);
   }
+  set sectorsPerCluster(value: number) {
+    this.setU8(0x0d, value);
+  }
   get reservedSectors(): number {
     return this.u16(0x0e);
   }
+  set reservedSectors(value: number) {
+    this.setU16(0x0e, value);
+  }
   get tables(): number {
     return this.u8(0x10);
+  }
+  set tables(value: number) {
+    this.setU8(0x10, value);
   }
   get rootEntries(): number {
     return this.u16(0x11);
@@ -32,8 +47,14 @@ export class BootSector extends LittleEndianView {
   get totalSectors(): number {
     return this.u16(0x13) || this.u32(0x20);
   }
+  set totalSectors(value: number) {
+    this.setU32(0x20, value);
+  }
   get media(): number {
     return this.u8(0x15);
+  }
+  set media(value: number) {
+    this.setU8(0x15, value);
   }
   /** Zero on FAT32, and only there: that is how Linux tells it, so a FAT32 with few clusters is still one. */
   get tableSectors16(): number {
@@ -42,8 +63,14 @@ export class BootSector extends LittleEndianView {
   get tableSectors32(): number {
     return this.u32(0x24);
   }
+  set tableSectors32(value: number) {
+    this.setU32(0x24, value);
+  }
   get rootCluster(): number {
     return this.u32(0x2c);
+  }
+  set rootCluster(value: number) {
+    this.setU32(0x2c, value);
   }
   /** There only with the extended boot signature. The label that stands behind it is not what LABEL= means to Linux. */
   get serial(): number | undefined {

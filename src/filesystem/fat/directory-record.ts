@@ -3,7 +3,8 @@ import { bytePath } from "../../bytes/byte-path.ts";
 import type { Timestamp } from "../../bytes/entry.ts";
 import { LittleEndianView } from "../../bytes/view.ts";
 
-const ATTRIBUTE = { VOLUME_ID: 0x08, DIRECTORY: 0x10, LONG_NAME: 0x0f } as const;
+/** What an entry stands for. */
+export const ATTRIBUTE = { VOLUME_ID: 0x08, DIRECTORY: 0x10, ARCHIVE: 0x20, LONG_NAME: 0x0f } as const;
 const LOWER_CASE = { BASE: 0x08, EXTENSION: 0x10 } as const;
 const END = 0x00;
 const DELETED = 0xe5;
@@ -22,8 +23,14 @@ export class ShortEntry extends LittleEndianView {
   get rawName(): Uint8Array {
     return this.bytes(0x00, 11);
   }
+  set rawName(value: Uint8Array) {
+    this.bytes(0x00, 11).set(value);
+  }
   get attributes(): number {
     return this.u8(0x0b);
+  }
+  set attributes(value: number) {
+    this.setU8(0x0b, value);
   }
   /** Windows NT's flags for names that are in lower case altogether. */
   get caseFlags(): number {
@@ -35,11 +42,23 @@ export class ShortEntry extends LittleEndianView {
   get firstCluster32(): number {
     return (this.u16(0x14) * 0x10000 + this.u16(0x1a)) % 0x10000000;
   }
+  set firstCluster32(value: number) {
+    this.setU16(0x14, value >>> 16);
+    this.setU16(0x1a, value & 0xffff);
+  }
   get size(): number {
     return this.u32(0x1c);
   }
+  set size(value: number) {
+    this.setU32(0x1c, value);
+  }
   get isDirectory(): boolean {
     return (this.attributes & ATTRIBUTE.DIRECTORY) !== 0;
+  }
+  /** The days since 1980 that FAT can say, at midnight. */
+  set date(value: Date) {
+    const date = ((value.getUTCFullYear() - 1980) << 9) | ((value.getUTCMonth() + 1) << 5) | value.getUTCDate();
+    for (const at of [0x10, 0x12, 0x18]) this.setU16(at, date);
   }
   /** `mtime` as if the clock had run in UTC; FAT does not know a zone. Months and days of 0 count as 1, as in Linux. */
   get mtime(): Timestamp {
