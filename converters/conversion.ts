@@ -19,6 +19,8 @@ export interface ConvertRequest extends MachineOptions, ContainerOptions {
   readonly tag?: string;
   /** Replaces what stands at the destination. */
   readonly force?: boolean;
+  /** Copies an index with all its images, instead of the one for `platform`. */
+  readonly all?: boolean;
 }
 
 /** The two ends of a conversion. */

@@ -1,7 +1,7 @@
 import type { Context, Diagnostic } from "../src/context.ts";
 import { type OpenImage, openImage } from "../src/transport/open-image.ts";
 import type { Conversion, ConversionPlan, ConvertRequest, ImageConversion, Places, SourceImage } from "./conversion.ts";
-import { directionUnsupported, formUnsupported, imageUnsupported } from "./errors.ts";
+import { copyNeedsImages, directionUnsupported, formUnsupported, imageUnsupported } from "./errors.ts";
 import { parsePlatform } from "./guest/platform.ts";
 import { transportOf } from "./open.ts";
 import { isPackageArtifact } from "./package-form/artifact.ts";
@@ -45,6 +45,14 @@ export async function convert(request: ConvertRequest, ctx: Context): Promise<Co
   };
 }
 
+/** Copies an image as it is. Throws UsageError CONVERT_NOT_AN_IMAGE where one end is a machine. */
+export async function copy(request: ConvertRequest, ctx: Context): Promise<ConversionResult> {
+  for (const text of [request.source, request.destination]) {
+    if ((await parseReference(text, ctx)).side === "machine") throw copyNeedsImages(text);
+  }
+  return await convert(request, ctx);
+}
+
 /** The plan of a conversion, for `--dry-run`. */
 export async function planConversion(request: ConvertRequest, ctx: Context): Promise<ConversionPlan> {
   const noted = withNotes(ctx);
@@ -58,6 +66,9 @@ async function route(request: ConvertRequest, ctx: Context): Promise<{ conversio
   const load = Object.hasOwn(IMAGE_FORMS, as) ? IMAGE_FORMS[as] : undefined;
   if (load === undefined) throw formUnsupported(as, Object.keys(IMAGE_FORMS));
   const places = { from: await parseReference(source, ctx), to: await parseReference(destination, ctx) };
+  if (places.from.side === "image" && places.to.side === "image") {
+    return { conversion: (await import("./copy.ts")).conversion, places };
+  }
   if (places.from.side === places.to.side) throw directionUnsupported(source, destination);
   return { conversion: places.from.side === "machine" ? await load() : FROM_IMAGE, places };
 }

@@ -20,6 +20,12 @@ export function imageUnsupported(reference: string, what: string): UnsupportedEr
   );
 }
 
+export function copyNeedsImages(reference: string): UsageError {
+  return new UsageError("CONVERT_NOT_AN_IMAGE", `${JSON.stringify(reference)} is a machine, and this copies images`, {
+    advice: "use transload convert",
+  });
+}
+
 export function notAMachine(reference: string): UsageError {
   return new UsageError("CONVERT_NOT_A_MACHINE", `${JSON.stringify(reference)} is an image, and this needs a machine`);
 }

@@ -35,8 +35,8 @@ export interface SourceFacts {
 
 export interface TargetFacts {
   readonly ref: string;
-  /** The form of the image, on whichever side it is. */
-  readonly mode: "container" | "disk" | "package";
+  /** The form of the image, on whichever side it is; an image that is only copied has any. */
+  readonly mode: "container" | "disk" | "package" | "copy";
   /** Of the manifest; a machine has none. */
   readonly digest?: Digest;
   readonly mediaType?: string;

@@ -3,6 +3,7 @@ import { ConverterError } from "../errors.ts";
 import { catCommand } from "./commands/cat.ts";
 import { completionCommand } from "./commands/completion.ts";
 import { convertCommand } from "./commands/convert.ts";
+import { copyCommand } from "./commands/copy.ts";
 import { inspectCommand } from "./commands/inspect.ts";
 import { lsCommand } from "./commands/ls.ts";
 import { verifyCommand } from "./commands/verify.ts";
@@ -70,6 +71,7 @@ function createParser(environment: Environment): Argv {
     .middleware((args) => lastOfEach(args, parser), true)
     .middleware(printConfig)
     .command(convertCommand(environment))
+    .command(copyCommand(environment))
     .command(inspectCommand(environment))
     .command(lsCommand(environment))
     .command(catCommand(environment))

@@ -146,11 +146,15 @@ class DockerArchiveSource implements ImageSource {
     return this.#manifest;
   }
 
-  async *blob(descriptor: Descriptor): AsyncGenerator<Uint8Array, void> {
+  blob(descriptor: Descriptor): AsyncGenerator<Uint8Array, void> {
+    return verified(this.uncheckedBlob(descriptor), descriptor, this.#files.name);
+  }
+
+  async *uncheckedBlob(descriptor: Descriptor): AsyncGenerator<Uint8Array, void> {
     const path = this.#paths.get(descriptor.digest);
     if (path === undefined) throw blobMissing(this.#files.name, descriptor.digest);
     await using file = await openMember(this.#files, path);
-    for await (const bytes of verified(contentOf(file), descriptor, file.name)) {
+    for await (const bytes of contentOf(file)) {
       this.#ctx.signal.throwIfAborted();
       yield bytes;
     }

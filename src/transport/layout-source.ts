@@ -94,10 +94,14 @@ export class LayoutSource implements ImageSource {
     return { descriptor: { mediaType, digest: wanted, size: bytes.length }, bytes };
   }
 
-  async *blob(descriptor: Descriptor): AsyncGenerator<Uint8Array, void> {
+  blob(descriptor: Descriptor): AsyncGenerator<Uint8Array, void> {
+    return verified(this.uncheckedBlob(descriptor), descriptor, this.#files.name);
+  }
+
+  async *uncheckedBlob(descriptor: Descriptor): AsyncGenerator<Uint8Array, void> {
     await using file = await this.#open(descriptor.digest);
     checkSize(file.size, descriptor, file.name);
-    for await (const bytes of verified(contentOf(file), descriptor, file.name)) {
+    for await (const bytes of contentOf(file)) {
       this.#ctx.signal.throwIfAborted();
       yield bytes;
     }
