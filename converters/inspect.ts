@@ -241,7 +241,7 @@ async function inspectGuest(
 ): Promise<GuestInspection | { readonly problem: MachineInspection["problem"] }> {
   try {
     const guest = await openGuest(machine, options, ctx);
-    const policy = await compileGuestPolicy(guest.tree, guestFacts(machine), {}, ctx);
+    const policy = await compileGuestPolicy(guest.tree, guestFacts(machine, ctx), {}, ctx);
     const { id, prettyName, version } = policy.osRelease;
     return {
       os: { id, name: prettyName, version },

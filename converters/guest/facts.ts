@@ -25,4 +25,6 @@ export interface GuestFacts {
   /** Of the package, as `sha256:...`. */
   readonly sourceDigest?: string;
   readonly toolVersion?: string;
+  /** The value of the label that brings the machine's hardware back. */
+  readonly hardware?: string;
 }

@@ -44,6 +44,14 @@ export function makeLabels(
   );
 }
 
+/** Of an image, for what is known of the hardware of the machine that it came from. */
+export const HARDWARE_LABEL = `${LABEL_PREFIX}hardware`;
+
+/** The label of a machine's hardware as `asked` wants it; it is for the config alone, annotations have to stay small. */
+export function hardwareLabel({ hardware }: Pick<GuestFacts, "hardware">): readonly string[] {
+  return hardware === undefined ? [] : [`${HARDWARE_LABEL}=${hardware}`];
+}
+
 /** `name=value` with a name. */
 export function pairOf(option: string, text: string): [string, string] {
   const equals = text.indexOf("=");

@@ -9,7 +9,7 @@ import type { GuestFacts } from "./facts.ts";
 import { type Decision, FilePolicy } from "./file-policy.ts";
 import type { GuestService } from "./guest-service.ts";
 import { findInit, type InitSystem, initStopSignal } from "./init-system.ts";
-import { makeLabels, pairOf } from "./labels.ts";
+import { hardwareLabel, makeLabels, pairOf } from "./labels.ts";
 import { isMasked, maskUnits } from "./masks.ts";
 import { checkFilters, type GuestOptions } from "./options.ts";
 import { type OsRelease, readOsRelease } from "./os-release.ts";
@@ -102,7 +102,7 @@ export async function compileGuestPolicy(
     command,
     config: {
       ...makeConfig(command, { system: init, stopSignal: await initStopSignal(tree, init) }, ports, facts, options),
-      labels: labels(options.labels ?? []),
+      labels: labels([...hardwareLabel(facts), ...(options.labels ?? [])]),
     },
     annotations: labels((options.annotations ?? []).map((text) => pairOf("--annotation", text).join("="))),
     additions: additionsOf(overlay, files),

@@ -57,7 +57,7 @@ export const container: Converter<Machine, ContainerOptions, ContainerPlan, Imag
 
   async plan(machine, options, ctx) {
     const guest = await openGuest(machine, options, ctx);
-    const policy = await compileGuestPolicy(guest.tree, guestFacts(machine), options, ctx);
+    const policy = await compileGuestPolicy(guest.tree, guestFacts(machine, ctx), options, ctx);
     const tally = policy.tally();
     if (options.survey === true) for await (const _ of layerEntries(guest, policy, tally, ctx));
     return {

@@ -1,9 +1,12 @@
+import type { Context } from "../../src/context.ts";
 import type { GuestFacts } from "../guest/facts.ts";
+import { encodeHardware } from "../guest/hardware-label.ts";
 import { parsePort } from "../guest/ports.ts";
 import type { Machine } from "../machine/machine.ts";
+import { recordedHardware } from "./hardware.ts";
 
 /** What the descriptor of a machine says that matters to its image. */
-export function guestFacts(machine: Machine): GuestFacts {
+export function guestFacts(machine: Machine, ctx: Context): GuestFacts {
   const { system, hardware, disks } = machine;
   const product = system?.products.find((each) => each.product !== undefined || each.version !== undefined);
   const properties = new Map(
@@ -22,6 +25,7 @@ export function guestFacts(machine: Machine): GuestFacts {
     properties: properties.size === 0 ? undefined : properties,
     firmware: hardware?.firmware ?? system?.virtualBox?.firmware,
     forwardedPorts: forwardedPorts(machine),
+    hardware: system && encodeHardware(recordedHardware(machine), machine.name, ctx),
     disks: disks.flatMap(({ member }) => (member === undefined ? [] : [member.name])),
   });
 }

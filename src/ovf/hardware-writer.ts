@@ -78,6 +78,16 @@ export interface DiskPlace {
   readonly unit: number;
 }
 
+/** Whether the hypervisors of a dialect have disks on this bus. */
+export function busIn(bus: DiskBus, dialect: Dialect): boolean {
+  return CONTROLLERS[bus].subTypes[dialect] !== undefined;
+}
+
+/** Whether the hypervisors of a dialect have network adapters of this model. */
+export function nicIn(model: NicModel, dialect: Dialect): boolean {
+  return NICS[model][dialect] !== undefined;
+}
+
 /** Where the disks of a system hang. Throws UnsupportedError OVF_DISKS_TOO_MANY. */
 export function diskPlaces({ diskBus, disks }: Pick<SystemDescription, "diskBus" | "disks">): readonly DiskPlace[] {
   const { units, reserved, controllers } = CONTROLLERS[diskBus];
