@@ -17,6 +17,8 @@ export interface ConvertRequest extends MachineOptions, ContainerOptions {
   readonly as?: string;
   /** The image's full name, `repository:tag`, where the destination can carry one; the machine's name if absent. */
   readonly tag?: string;
+  /** Does nothing where the destination holds the image of this source, made with these options. */
+  readonly skipExisting?: boolean;
   /** Replaces what stands at the destination. */
   readonly force?: boolean;
   /** Copies an index with all its images, instead of the one for `platform`. */

@@ -5,8 +5,9 @@ import { copyNeedsImages, directionUnsupported, formUnsupported, imageUnsupporte
 import { parsePlatform } from "./guest/platform.ts";
 import { transportOf } from "./open.ts";
 import { isPackageArtifact } from "./package-form/artifact.ts";
+import { findMade, type Made, provenanceOf, withProvenance } from "./provenance.ts";
 import { parseReference } from "./reference.ts";
-import type { ConversionResult, ResultWarning } from "./result.ts";
+import type { ConversionResult, ResultWarning, TargetFacts } from "./result.ts";
 
 export type { ConversionPlan, ConvertRequest } from "./conversion.ts";
 
@@ -32,7 +33,11 @@ export async function convert(request: ConvertRequest, ctx: Context): Promise<Co
   const started = Date.now();
   const noted = withNotes(ctx);
   const { conversion, places } = await route(request, noted.ctx);
-  const outcome = await conversion.run(request, places, noted.ctx);
+  const provenance = request.skipExisting === true ? await provenanceOf(request, places, noted.ctx) : undefined;
+  const made = provenance && (await findMade(provenance, places, noted.ctx));
+  if (made !== undefined) return skipped(request, made, Date.now() - started);
+  const marked = provenance === undefined ? request : withProvenance(request, provenance);
+  const outcome = await conversion.run(marked, places, noted.ctx);
   const { source, target, bytesWritten, bytesReused, tempBytes, ...facts } = outcome;
   return {
     schema: "transload.result/v1",
@@ -51,6 +56,17 @@ export async function copy(request: ConvertRequest, ctx: Context): Promise<Conve
     if ((await parseReference(text, ctx)).side === "machine") throw copyNeedsImages(text);
   }
   return await convert(request, ctx);
+}
+
+function skipped({ source, destination, as }: ConvertRequest, made: Made, wallMs: number): ConversionResult {
+  return {
+    schema: "transload.result/v1",
+    status: "skipped",
+    source: { ref: source },
+    target: { ref: destination, mode: (as ?? "container") as TargetFacts["mode"], ...made },
+    warnings: [],
+    stats: { wallMs, bytesWritten: 0, bytesReused: 0, tempBytes: 0 },
+  };
 }
 
 /** The plan of a conversion, for `--dry-run`. */

@@ -1,11 +1,13 @@
 import yargs, { type ArgumentsCamelCase, type Argv } from "yargs";
 import { ConverterError } from "../errors.ts";
+import { batchCommand } from "./commands/batch.ts";
 import { catCommand } from "./commands/cat.ts";
 import { completionCommand } from "./commands/completion.ts";
 import { convertCommand } from "./commands/convert.ts";
 import { copyCommand } from "./commands/copy.ts";
 import { inspectCommand } from "./commands/inspect.ts";
 import { lsCommand } from "./commands/ls.ts";
+import { reportCommand } from "./commands/report.ts";
 import { verifyCommand } from "./commands/verify.ts";
 import { readConfig } from "./config.ts";
 import { commandLine } from "./errors.ts";
@@ -76,6 +78,8 @@ function createParser(environment: Environment): Argv {
     .command(lsCommand(environment))
     .command(catCommand(environment))
     .command(verifyCommand(environment))
+    .command(batchCommand(environment))
+    .command(reportCommand(environment))
     .command(completionCommand)
     .demandCommand(1, "a command is missing")
     .strict()

@@ -13,7 +13,8 @@ const IMAGE = "Image:";
 const FILTER = "Files:";
 const OUTPUT = "Output:";
 
-const options = {
+/** Those of `convert`; a batch hands them on. */
+export const convertOptions = {
   ...inputOptions,
   as: {
     type: "string",
@@ -81,6 +82,12 @@ const options = {
   },
   compression: { type: "string", default: "gzip", group: OUTPUT, describe: "gzip[:LEVEL], 1 fast to 9 small, or none" },
   force: { type: "boolean", default: false, group: OUTPUT, describe: "Replace an image of the same name" },
+  "skip-existing": {
+    type: "boolean",
+    default: false,
+    group: OUTPUT,
+    describe: "Do nothing where the image of this very source stands already, made with these options",
+  },
   digestfile: { type: "string", group: OUTPUT, describe: "Write the manifest's digest into this file" },
   "dry-run": {
     type: "boolean",
@@ -102,7 +109,7 @@ function builder(yargs: Argv) {
       demandOption: true,
       describe: "The image: oci:DIR:TAG, docker-archive:FILE...; or FILE.ova, ovf:FOLDER",
     })
-    .options(options)
+    .options(convertOptions)
     .example("$0 convert web01.ova oci:images:web01", "prints the digest of the image")
     .example("curl -s URL/web01.ova | $0 convert ova:- docker-archive:- --tag web01 | docker load", "through pipes")
     .example("$0 convert web01.ova oci:store:web01 --as package", "the untouched package as an artifact")
@@ -171,7 +178,17 @@ const SAME_NAMES = [
     "workdir",
     "platform",
   ] as const),
-  ...(["tag", "force", "stopSignal", "keepBoot", "keepSecrets", "keepSelinux", "keepXattrs", "lockPasswords"] as const),
+  ...([
+    "tag",
+    "force",
+    "skipExisting",
+    "stopSignal",
+    "keepBoot",
+    "keepSecrets",
+    "keepSelinux",
+    "keepXattrs",
+    "lockPasswords",
+  ] as const),
 ];
 
 function requestOf(args: Arguments, environment: Environment): ConvertRequest {
