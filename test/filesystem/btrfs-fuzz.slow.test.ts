@@ -1,6 +1,6 @@
 import { describe, it } from "vitest";
-import { fuzz } from "./btrfs-fuzz.ts";
+import { fuzzBtrfs } from "./btrfs-fuzz.ts";
 
 describe("btrfs with mutated metadata", () => {
-  it("answers 3000 inputs with a result or a typed error", { timeout: 600_000 }, () => fuzz(3000));
+  it("answers 3000 inputs with a result or a typed error", { timeout: 600_000 }, () => fuzzBtrfs(3000));
 });

@@ -8,6 +8,7 @@ import { MemorySource } from "../../src/bytes/memory-source.ts";
 import { createContext, DEFAULT_LIMITS, type Limits } from "../../src/context.ts";
 import { ConverterError } from "../../src/errors.ts";
 import type { FileSystem, FileSystemFormat } from "../../src/filesystem/file-system.ts";
+import { changesIn, fuzz, outcomeOf, readEverything } from "../support/fuzz.ts";
 
 export async function walked(fileSystem: FileSystem): Promise<Entry[]> {
   const found: Entry[] = [];
@@ -46,24 +47,9 @@ async function described(fileSystem: FileSystem, entry: Entry): Promise<string> 
 
 /** What becomes of walking a volume and reading the extents and the start of every file: "read" or an error's code. */
 export async function outcome(format: FileSystemFormat, bytes: Uint8Array, limits: Limits = DEFAULT_LIMITS) {
-  try {
-    const fileSystem = await format.open(new MemorySource(bytes, "volume"), createContext({ limits }));
-    for await (const entry of fileSystem.walk()) {
-      if (entry.type !== "file") continue;
-      const content = fileSystem.content(entry);
-      for (let at = 0, count = 0; at < entry.size && count < 200; count++) {
-        const extent = await content.extentAt(at, entry.size - at);
-        expect(extent.offset).toBe(at);
-        expect(extent.length).toBeGreaterThan(0);
-        await content.read(at, Math.min(extent.length, 1 << 16));
-        at += extent.length;
-      }
-    }
-    return "read";
-  } catch (error) {
-    if (error instanceof ConverterError) return error.code;
-    throw error;
-  }
+  return await outcomeOf(async () => {
+    await readEverything(await format.open(new MemorySource(bytes, "volume"), createContext({ limits })));
+  });
 }
 
 /** Any range equals the same range of `expected`; the extents cover it, and what they call a hole is zero. */
@@ -84,7 +70,7 @@ export async function expectRanges(content: ByteSource, expected: Buffer): Promi
   expect(at).toBe(expected.length);
 }
 
-export interface Fuzz {
+export interface DamagedVolume {
   readonly format: FileSystemFormat;
   readonly bytes: Buffer;
   /** Where changes are made: ranges of bytes. */
@@ -94,28 +80,14 @@ export interface Fuzz {
   readonly repair?: (bytes: Buffer) => void;
 }
 
-const INTERESTING = fc.oneof(
-  fc.constantFrom(0, 1, 2, 0xff, 0x7fff, 0xffff, 0x7fffffff, 0xffffffff),
-  fc.nat(0xffffffff),
-);
-
-/** Changed images give a result or a ConverterError within 10 s and 512 MiB; tells how many of each. */
-export async function fuzz({ format, bytes, ranges, inputs, repair }: Fuzz): Promise<void> {
-  const offset = fc.constantFrom(...ranges).chain(([start, end]) => fc.integer({ min: start, max: end - 4 }));
-  const change = fc.record({ at: offset, value: INTERESTING, width: fc.constantFrom(1, 2, 4) });
-  const outcomes = new Map<string, number>();
-  await fc.assert(
-    fc.asyncProperty(fc.array(change, { minLength: 1, maxLength: 10 }), async (changes) => {
-      const changed = Buffer.from(bytes);
-      for (const { at, value, width } of changes) changed.writeUIntLE(value % 2 ** (width * 8), at, width);
-      repair?.(changed);
-      const start = performance.now();
-      const result = await outcome(format, changed, { ...DEFAULT_LIMITS, entries: 10_000 });
-      outcomes.set(result, (outcomes.get(result) ?? 0) + 1);
-      expect(performance.now() - start).toBeLessThan(10_000);
-    }),
-    { numRuns: inputs, endOnFailure: true },
-  );
-  expect(process.memoryUsage().rss).toBeLessThan(512 << 20);
-  process.stdout.write(`${inputs} mutated ${format.name} images: ${JSON.stringify(Object.fromEntries(outcomes))}\n`);
+/** Tries a volume with changes in it. */
+export async function fuzzVolume(volume: DamagedVolume): Promise<ReadonlyMap<string, number>> {
+  const { format, bytes, ranges, inputs, repair } = volume;
+  const ctx = createContext({ limits: { ...DEFAULT_LIMITS, entries: 10_000 } });
+  return await fuzz(format.name, inputs, changesIn(ranges, 10), async (changes) => {
+    const changed = Buffer.from(bytes);
+    for (const { at, value, width } of changes) changed.writeUIntLE(value, at, width);
+    repair?.(changed);
+    await readEverything(await format.open(new MemorySource(changed, "volume"), ctx));
+  });
 }

@@ -1,9 +1,9 @@
 import fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import { describe, it } from "vitest";
 import { MemorySource } from "../../src/bytes/memory-source.ts";
 import { createContext } from "../../src/context.ts";
-import { ConverterError } from "../../src/errors.ts";
 import { openVolumes } from "../../src/volume/index.ts";
+import { fuzz, WORDS } from "../support/fuzz.ts";
 import { gptDisk, mbrEntry, putRecord, sealHeader } from "./tables.ts";
 
 const GPT = gptDisk([
@@ -15,33 +15,21 @@ const MBR = putRecord(putRecord(Buffer.alloc(100 * 512), 0, [mbrEntry(0x83, 1, 9
   mbrEntry(0x05, 10, 5),
 ]);
 
-const word = fc.oneof(fc.constantFrom(0, 1, 10, 0x7fffffff, 0xffffffff), fc.integer({ min: 0, max: 0xffffffff }));
-
 describe("damaged partition tables", () => {
-  it("give a result or a ConverterError, soon", async () => {
-    const start = performance.now();
-    await fc.assert(
-      fc.asyncProperty(
-        fc.constantFrom(GPT, MBR),
-        fc.array(fc.tuple(fc.nat(14 * 512), word), { minLength: 1, maxLength: 4 }),
-        fc.boolean(),
-        fc.option(fc.nat(), { freq: 8 }),
-        async (image, changes, seal, cut) => {
-          const bytes = Buffer.from(image);
-          for (const [at, value] of changes) bytes.writeUInt32LE(value, at);
-          if (seal && image === GPT) sealHeader(bytes, 1);
-          const disk = new MemorySource(cut === null ? bytes : bytes.subarray(0, cut % bytes.length));
-          try {
-            const system = await openVolumes(disk, createContext());
-            for (const volume of system?.volumes ?? [])
-              if (volume.size > 0) await volume.read(0, Math.min(512, volume.size));
-          } catch (error) {
-            if (!(error instanceof ConverterError)) throw error;
-          }
-        },
-      ),
-      { numRuns: 3000 },
-    );
-    expect(performance.now() - start).toBeLessThan(20_000);
+  it("give a result or a ConverterError, soon", { timeout: 120_000 }, async () => {
+    const damaged = fc.record({
+      image: fc.constantFrom(GPT, MBR),
+      changes: fc.array(fc.tuple(fc.nat(14 * 512), WORDS), { minLength: 1, maxLength: 4 }),
+      seal: fc.boolean(),
+      cut: fc.option(fc.nat(), { freq: 8 }),
+    });
+    await fuzz("mbr, gpt", 3000, damaged, async ({ image, changes, seal, cut }) => {
+      const bytes = Buffer.from(image);
+      for (const [at, value] of changes) bytes.writeUInt32LE(value, at);
+      if (seal && image === GPT) sealHeader(bytes, 1);
+      const disk = new MemorySource(cut === null ? bytes : bytes.subarray(0, cut % bytes.length));
+      const system = await openVolumes(disk, createContext());
+      for (const volume of system?.volumes ?? []) if (volume.size > 0) await volume.read(0, Math.min(512, volume.size));
+    });
   });
 });
