@@ -1,36 +1,16 @@
 import type { BytePath } from "../../bytes/byte-path.ts";
 import type { Steps } from "../../bytes/steps.ts";
-import { LittleEndianView } from "../../bytes/view.ts";
+import { DirectoryEntryHeader } from "./directory-entry.ts";
 import { directoryDamaged, warn } from "./errors.ts";
 import { inlineRest } from "./inline-data.ts";
 import { INODE_FLAG, type Inode } from "./inode.ts";
 import { INCOMPAT } from "./super-block.ts";
 import type { Volume } from "./volume.ts";
 
-const MAX_NAME = 255;
 /** Behind the parent's inode number in a directory that lies in its inode. */
 const INLINE_START = 4;
 /** What a name and its number take in memory, about. */
 const RECORD_BYTES = 64;
-
-/** struct ext4_dir_entry_2 without its name. */
-class DirectoryEntryHeader extends LittleEndianView {
-  static readonly SIZE = 8;
-
-  get inode(): number {
-    return this.u32(0x00);
-  }
-  get recLen(): number {
-    return this.u16(0x04);
-  }
-  get nameLen(): number {
-    return this.u8(0x06);
-  }
-  /** Without the feature filetype the name's length has 16 bits. */
-  get oldNameLen(): number {
-    return this.u16(0x06);
-  }
-}
 
 /** A name in a directory. */
 export interface DirectoryRecord {
@@ -121,7 +101,7 @@ export class DirectoryReader {
         throw directoryDamaged(`a record of ${length} bytes at ${at} of ${bytes.length}`, this.#volume.name, path);
       }
       if (!free) {
-        if (nameLen === 0 || nameLen > MAX_NAME || nameAt + nameLen > at + length) {
+        if (nameLen === 0 || nameLen > DirectoryEntryHeader.MAX_NAME || nameAt + nameLen > at + length) {
           throw directoryDamaged(`a name of ${nameLen} bytes in a record of ${length}`, this.#volume.name, path);
         }
         this.#add(buffer.toString("latin1", nameAt, nameAt + nameLen), header.inode, records, path);

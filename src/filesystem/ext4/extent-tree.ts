@@ -1,69 +1,10 @@
 import type { Steps } from "../../bytes/steps.ts";
-import { LittleEndianView } from "../../bytes/view.ts";
 import { type BlockMap, NO_END, type Run } from "./block-map.ts";
 import { extentTreeDamaged } from "./errors.ts";
+import { ExtentNode } from "./extent-node.ts";
 import type { Volume } from "./volume.ts";
 
-const HEADER = 12;
-const ENTRY = 12;
 const MAX_DEPTH = 5;
-/** Longer lengths mean blocks that were allocated but never written. */
-const MAX_WRITTEN = 0x8000;
-
-/** struct ext4_extent_header and the entries behind it. */
-class ExtentNode extends LittleEndianView {
-  static readonly MAGIC = 0xf30a;
-
-  get magic(): number {
-    return this.u16(0x00);
-  }
-  get entries(): number {
-    return this.u16(0x02);
-  }
-  get max(): number {
-    return this.u16(0x04);
-  }
-  get depth(): number {
-    return this.u16(0x06);
-  }
-
-  /** First logical block of an entry, in leaves and index nodes alike. */
-  logical(index: number): number {
-    return this.u32(HEADER + index * ENTRY);
-  }
-  /** ext4_extent_idx: the block of the child. */
-  child(index: number): number {
-    const at = HEADER + index * ENTRY;
-    return this.u32(at + 4) + this.u16(at + 8) * 0x1_0000_0000;
-  }
-  /** ext4_extent.ee_len. */
-  rawLength(index: number): number {
-    return this.u16(HEADER + index * ENTRY + 4);
-  }
-  isUnwritten(index: number): boolean {
-    return this.rawLength(index) > MAX_WRITTEN;
-  }
-  length(index: number): number {
-    const raw = this.rawLength(index);
-    return raw > MAX_WRITTEN ? raw - MAX_WRITTEN : raw;
-  }
-  start(index: number): number {
-    const at = HEADER + index * ENTRY;
-    return this.u32(at + 8) + this.u16(at + 6) * 0x1_0000_0000;
-  }
-
-  /** Index of the last entry that starts at or before `logical`; -1 if all start after it. */
-  search(logical: number): number {
-    let low = 0;
-    let high = this.entries;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (this.logical(middle) <= logical) low = middle + 1;
-      else high = middle;
-    }
-    return low - 1;
-  }
-}
 
 /** A leaf and the logical blocks it answers for. */
 interface Leaf {
@@ -114,7 +55,7 @@ export class ExtentTree implements BlockMap {
     const refuse = (what: string): never => {
       throw extentTreeDamaged(this.#inode, what, this.#volume.name);
     };
-    const room = Math.floor((bytes.length - HEADER) / ENTRY);
+    const room = ExtentNode.room(bytes.length);
     if (node.magic !== ExtentNode.MAGIC) refuse(`a node has magic 0x${node.magic.toString(16)} instead of 0xf30a`);
     if (node.entries > node.max || node.max > room)
       refuse(`a node has ${node.entries} of ${node.max} entries in room for ${room}`);

@@ -2,6 +2,14 @@ import { crc32c } from "../../bytes/crc32c.ts";
 import { LittleEndianView } from "../../bytes/view.ts";
 import { INCOMPAT, RO_COMPAT, type SuperBlock } from "./super-block.ts";
 
+export const GROUP_FLAG = {
+  /** The inode bitmap and table of the group hold nothing yet. */
+  INODE_UNINIT: 0x1,
+  /** Nothing says which blocks are in use: those of the group's own metadata. */
+  BLOCK_UNINIT: 0x2,
+  INODE_ZEROED: 0x4,
+} as const;
+
 /** struct ext4_group_desc: 32 bytes, or the superblock's descSize with the feature 64bit. */
 export class GroupDescriptor extends LittleEndianView {
   readonly #size: number;
@@ -19,18 +27,73 @@ export class GroupDescriptor extends LittleEndianView {
     return this.u16(0x1e);
   }
 
+  /** The setters are for descriptors of 64 bytes. */
+  set blockBitmap(value: number) {
+    this.#setWide(0x00, 0x20, value);
+  }
+  set inodeBitmap(value: number) {
+    this.#setWide(0x04, 0x24, value);
+  }
+  set inodeTable(value: number) {
+    this.#setWide(0x08, 0x28, value);
+  }
+  set freeBlocksCount(value: number) {
+    this.#setHalves(0x0c, 0x2c, value);
+  }
+  set freeInodesCount(value: number) {
+    this.#setHalves(0x0e, 0x2e, value);
+  }
+  set usedDirsCount(value: number) {
+    this.#setHalves(0x10, 0x30, value);
+  }
+  set flags(value: number) {
+    this.setU16(0x12, value);
+  }
+  set blockBitmapChecksum(value: number) {
+    this.#setHalves(0x18, 0x38, value);
+  }
+  set inodeBitmapChecksum(value: number) {
+    this.#setHalves(0x1a, 0x3a, value);
+  }
+  /** Inodes at the end of the table that were never used. */
+  set inodeTableUnused(value: number) {
+    this.#setHalves(0x1c, 0x32, value);
+  }
+
+  #setWide(low: number, high: number, value: number): void {
+    this.setU32(low, value % 0x1_0000_0000);
+    this.setU32(high, Math.floor(value / 0x1_0000_0000));
+  }
+  #setHalves(low: number, high: number, value: number): void {
+    this.setU16(low, value & 0xffff);
+    this.setU16(high, value >>> 16);
+  }
+
+  /** With metadata_csum; to be called last. */
+  setChecksum(group: number, seed: number): void {
+    this.setU16(0x1e, this.#crc32c(group, seed) & 0xffff);
+  }
+
   /** True where the file system keeps no checksums of its descriptors. */
   checksumFits(group: number, superBlock: SuperBlock): boolean {
-    const number = Buffer.alloc(4);
-    number.writeUInt32LE(group);
-    const head = this.bytes(0, 0x1e);
-    const tail = this.bytes(0x20, this.#size - 0x20);
     if (superBlock.hasRoCompat(RO_COMPAT.METADATA_CSUM)) {
-      const seed = crc32c(crc32c(superBlock.checksumSeed, number), head);
-      return (crc32c(crc32c(seed, new Uint8Array(2)), tail) & 0xffff) === this.checksum;
+      return (this.#crc32c(group, superBlock.checksumSeed) & 0xffff) === this.checksum;
     }
     if (!superBlock.hasRoCompat(RO_COMPAT.GDT_CSUM)) return true;
+    const { number, head, tail } = this.#checked(group);
     return crc16(crc16(crc16(crc16(0xffff, superBlock.uuidBytes), number), head), tail) === this.checksum;
+  }
+
+  #crc32c(group: number, seed: number): number {
+    const { number, head, tail } = this.#checked(group);
+    return crc32c(crc32c(crc32c(crc32c(seed, number), head), new Uint8Array(2)), tail);
+  }
+
+  /** What the checksum covers: all but itself. */
+  #checked(group: number): { readonly number: Uint8Array; readonly head: Uint8Array; readonly tail: Uint8Array } {
+    const number = Buffer.alloc(4);
+    number.writeUInt32LE(group);
+    return { number, head: this.bytes(0, 0x1e), tail: this.bytes(0x20, this.#size - 0x20) };
   }
 }
 

@@ -30,8 +30,14 @@ export class JournalHeader extends BigEndianView {
   get magic(): number {
     return this.u32(0x00);
   }
+  set magic(value: number) {
+    this.setU32(0x00, value);
+  }
   get blockType(): number {
     return this.u32(0x04);
+  }
+  set blockType(value: number) {
+    this.setU32(0x04, value);
   }
   get sequence(): number {
     return this.u32(0x08);
@@ -49,15 +55,27 @@ export class JournalSuperBlock extends JournalHeader {
   get blockSize(): number {
     return this.u32(0x0c);
   }
+  set blockSize(value: number) {
+    this.setU32(0x0c, value);
+  }
   get maxLen(): number {
     return this.u32(0x10);
+  }
+  set maxLen(value: number) {
+    this.setU32(0x10, value);
   }
   get first(): number {
     return this.u32(0x14);
   }
+  set first(value: number) {
+    this.setU32(0x14, value);
+  }
   /** First commit expected in the log. */
   get firstSequence(): number {
     return this.u32(0x18);
+  }
+  set firstSequence(value: number) {
+    this.setU32(0x18, value);
   }
   /** Block where the log starts; 0 when it is empty. */
   get start(): number {
@@ -68,6 +86,13 @@ export class JournalSuperBlock extends JournalHeader {
   }
   get uuid(): Uint8Array {
     return this.bytes(0x30, UUID_LENGTH);
+  }
+  set uuid(value: Uint8Array) {
+    this.bytes(0x30, UUID_LENGTH).set(value);
+  }
+  /** File systems that share the log. */
+  set users(value: number) {
+    this.setU32(0x40, value);
   }
   get fastCommitBlocks(): number {
     return this.hasIncompat(JOURNAL_INCOMPAT.FAST_COMMIT) ? this.u32(0x54) || DEFAULT_FAST_COMMIT_BLOCKS : 0;

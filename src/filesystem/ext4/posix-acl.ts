@@ -29,3 +29,22 @@ export function kernelAcl(disk: Uint8Array): Uint8Array | undefined {
   }
   return to.subarray(0, end);
 }
+
+/** The way back; undefined if the list is not one of the system calls. */
+export function diskAcl(kernel: Uint8Array): Uint8Array | undefined {
+  const from = Buffer.from(kernel.buffer, kernel.byteOffset, kernel.length);
+  if (from.length < 4 || (from.length - 4) % KERNEL_ENTRY !== 0 || from.readUInt32LE(0) !== KERNEL_VERSION) {
+    return undefined;
+  }
+  const to = Buffer.alloc(from.length);
+  to.writeUInt32LE(DISK_VERSION, 0);
+  let end = 4;
+  for (let at = 4; at < from.length; at += KERNEL_ENTRY) {
+    const tag = from.readUInt16LE(at);
+    const size = tag === TAG_USER || tag === TAG_GROUP ? KERNEL_ENTRY : 4;
+    from.copy(to, end, at, at + 4);
+    if (size === KERNEL_ENTRY) from.copy(to, end + 4, at + 4, at + KERNEL_ENTRY);
+    end += size;
+  }
+  return to.subarray(0, end);
+}

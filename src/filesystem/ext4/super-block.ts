@@ -4,6 +4,9 @@ import { superBlockDamaged } from "./errors.ts";
 
 export const COMPAT = {
   HAS_JOURNAL: 0x4,
+  EXT_ATTR: 0x8,
+  RESIZE_INODE: 0x10,
+  DIR_INDEX: 0x20,
   SPARSE_SUPER2: 0x200,
 } as const;
 
@@ -62,11 +65,26 @@ export class SuperBlock extends LittleEndianView {
   get inodesCount(): number {
     return this.u32(0x00);
   }
+  set inodesCount(value: number) {
+    this.setU32(0x00, value);
+  }
   get blocksCount(): number {
     return this.has64Bit ? this.#wide(0x04, 0x150) : this.u32(0x04);
   }
+  set blocksCount(value: number) {
+    this.#setWide(0x04, 0x150, value);
+  }
+  set reservedBlocksCount(value: number) {
+    this.#setWide(0x08, 0x154, value);
+  }
   get freeBlocksCount(): number {
     return this.has64Bit ? this.#wide(0x0c, 0x158) : this.u32(0x0c);
+  }
+  set freeBlocksCount(value: number) {
+    this.#setWide(0x0c, 0x158, value);
+  }
+  set freeInodesCount(value: number) {
+    this.setU32(0x10, value);
   }
   get firstDataBlock(): number {
     return this.u32(0x14);
@@ -74,44 +92,112 @@ export class SuperBlock extends LittleEndianView {
   get logBlockSize(): number {
     return this.u32(0x18);
   }
+  set logBlockSize(value: number) {
+    this.setU32(0x18, value);
+  }
   get logClusterSize(): number {
     return this.u32(0x1c);
+  }
+  set logClusterSize(value: number) {
+    this.setU32(0x1c, value);
   }
   get blocksPerGroup(): number {
     return this.u32(0x20);
   }
+  set blocksPerGroup(value: number) {
+    this.setU32(0x20, value);
+  }
+  set clustersPerGroup(value: number) {
+    this.setU32(0x24, value);
+  }
   get inodesPerGroup(): number {
     return this.u32(0x28);
+  }
+  set inodesPerGroup(value: number) {
+    this.setU32(0x28, value);
+  }
+  /** Seconds since 1970, as the next three. */
+  set writeTime(value: number) {
+    this.setU32(0x30, value);
+  }
+  set maxMountCount(value: number) {
+    this.setU16(0x36, value);
   }
   get magic(): number {
     return this.u16(0x38);
   }
+  set magic(value: number) {
+    this.setU16(0x38, value);
+  }
+  set state(value: number) {
+    this.setU16(0x3a, value);
+  }
+  set errors(value: number) {
+    this.setU16(0x3c, value);
+  }
+  set lastCheck(value: number) {
+    this.setU32(0x40, value);
+  }
   get revLevel(): number {
     return this.u32(0x4c);
+  }
+  set revLevel(value: number) {
+    this.setU32(0x4c, value);
+  }
+  set firstInode(value: number) {
+    this.setU32(0x54, value);
   }
   get inodeSize(): number {
     return this.revLevel === 0 ? 128 : this.u16(0x58);
   }
+  set inodeSize(value: number) {
+    this.setU16(0x58, value);
+  }
   get blockGroupNr(): number {
     return this.u16(0x5a);
+  }
+  set blockGroupNr(value: number) {
+    this.setU16(0x5a, value);
   }
   get featureCompat(): number {
     return this.u32(0x5c);
   }
+  set featureCompat(value: number) {
+    this.setU32(0x5c, value);
+  }
   get featureIncompat(): number {
     return this.u32(0x60);
+  }
+  set featureIncompat(value: number) {
+    this.setU32(0x60, value);
   }
   get featureRoCompat(): number {
     return this.u32(0x64);
   }
+  set featureRoCompat(value: number) {
+    this.setU32(0x64, value);
+  }
   get uuidBytes(): Uint8Array {
     return this.bytes(0x68, 16);
+  }
+  set uuidBytes(value: Uint8Array) {
+    this.bytes(0x68, 16).set(value);
   }
   get volumeName(): string {
     return this.text(0x78, 16);
   }
+  set volumeName(value: string) {
+    this.bytes(0x78, 16).set(Buffer.from(value, "latin1"));
+  }
+  /** Descriptor blocks that each copy of the table has in reserve, for the file system to grow into. */
+  set reservedGdtBlocks(value: number) {
+    this.setU16(0xce, value);
+  }
   get journalInum(): number {
     return this.u32(0xe0);
+  }
+  set journalInum(value: number) {
+    this.setU32(0xe0, value);
   }
   get journalUuid(): Uint8Array {
     return this.bytes(0xd0, 16);
@@ -119,18 +205,55 @@ export class SuperBlock extends LittleEndianView {
   get journalDev(): number {
     return this.u32(0xe4);
   }
+  set hashSeed(value: Uint8Array) {
+    this.bytes(0xec, 16).set(value);
+  }
+  set defaultHashVersion(value: number) {
+    this.setU8(0xfc, value);
+  }
+  /** 1: jnlBlocks holds the journal's i_block. */
+  set journalBackupType(value: number) {
+    this.setU8(0xfd, value);
+  }
   get descSize(): number {
     return this.has64Bit ? this.u16(0xfe) : 32;
   }
+  set descSize(value: number) {
+    this.setU16(0xfe, value);
+  }
+  set defaultMountOptions(value: number) {
+    this.setU32(0x100, value);
+  }
   get firstMetaBg(): number {
     return this.u32(0x104);
+  }
+  set makeTime(value: number) {
+    this.setU32(0x108, value);
   }
   /** The journal inode's i_block (15 words), size high and size low, for when the inode is lost. */
   get jnlBlocks(): Uint8Array {
     return this.bytes(0x10c, 17 * 4);
   }
+  set jnlBlocks(value: Uint8Array) {
+    this.bytes(0x10c, 17 * 4).set(value);
+  }
+  set minExtraIsize(value: number) {
+    this.setU16(0x15c, value);
+  }
+  set wantExtraIsize(value: number) {
+    this.setU16(0x15e, value);
+  }
+  set flags(value: number) {
+    this.setU32(0x160, value);
+  }
+  set logGroupsPerFlex(value: number) {
+    this.setU8(0x174, value);
+  }
   get checksumType(): number {
     return this.u8(0x175);
+  }
+  set checksumType(value: number) {
+    this.setU8(0x175, value);
   }
   get backupBgs(): readonly [number, number] {
     return [this.u32(0x24c), this.u32(0x250)];
@@ -138,9 +261,18 @@ export class SuperBlock extends LittleEndianView {
   get checksum(): number {
     return this.u32(0x3fc);
   }
+  /** To be called last. */
+  setChecksum(): void {
+    this.setU32(0x3fc, crc32c(0xffffffff, this.bytes(0, 0x3fc)));
+  }
 
   #wide(low: number, high: number): number {
     return this.u32(high) * 0x1_0000_0000 + this.u32(low);
+  }
+
+  #setWide(low: number, high: number, value: number): void {
+    this.setU32(low, value % 0x1_0000_0000);
+    this.setU32(high, Math.floor(value / 0x1_0000_0000));
   }
 
   hasCompat(feature: number): boolean {
@@ -192,8 +324,7 @@ export class SuperBlock extends LittleEndianView {
   hasSuper(group: number): boolean {
     if (group === 0) return true;
     if (this.hasCompat(COMPAT.SPARSE_SUPER2)) return this.backupBgs.includes(group);
-    if (group === 1 || !this.hasRoCompat(RO_COMPAT.SPARSE_SUPER)) return true;
-    return [3, 5, 7].some((base) => isPower(group, base));
+    return !this.hasRoCompat(RO_COMPAT.SPARSE_SUPER) || holdsSparseSuper(group);
   }
 
   /** Throws CorruptError EXT_SUPERBLOCK where a field cannot be true, before anything is computed from it. */
@@ -218,6 +349,11 @@ export class SuperBlock extends LittleEndianView {
       refuse(`${this.inodesCount} inodes in ${this.groupCount} groups of ${this.inodesPerGroup}`);
     }
   }
+}
+
+/** With sparse_super: groups 0 and 1 and the powers of 3, 5 and 7. */
+export function holdsSparseSuper(group: number): boolean {
+  return group < 2 || [3, 5, 7].some((base) => isPower(group, base));
 }
 
 function isPower(value: number, base: number): boolean {

@@ -1,9 +1,22 @@
+import { crc32c } from "../../bytes/crc32c.ts";
 import { LittleEndianView } from "../../bytes/view.ts";
 
 /** First word of the attributes in an inode and of a block of them. */
 export const XATTR_MAGIC = 0xea020000;
-export const SYSTEM_INDEX = 7;
+const SYSTEM_INDEX = 7;
 const INLINE_DATA_NAME = "data";
+
+/** What an entry's nameIndex stands for. */
+export const PREFIXES: ReadonlyMap<number, string> = new Map([
+  [1, "user."],
+  [2, "system.posix_acl_access"],
+  [3, "system.posix_acl_default"],
+  [4, "trusted."],
+  [6, "security."],
+  [SYSTEM_INDEX, "system."],
+  [8, "system.richacl"],
+  [10, "gnu."],
+]);
 
 /** struct ext4_xattr_entry without its name. */
 export class XattrEntry extends LittleEndianView {
@@ -12,17 +25,74 @@ export class XattrEntry extends LittleEndianView {
   get nameLen(): number {
     return this.u8(0x00);
   }
+  set nameLen(value: number) {
+    this.setU8(0x00, value);
+  }
   get nameIndex(): number {
     return this.u8(0x01);
+  }
+  set nameIndex(value: number) {
+    this.setU8(0x01, value);
   }
   get valueOffs(): number {
     return this.u16(0x02);
   }
+  set valueOffs(value: number) {
+    this.setU16(0x02, value);
+  }
   get valueInum(): number {
     return this.u32(0x04);
   }
+  set valueInum(value: number) {
+    this.setU32(0x04, value);
+  }
   get valueSize(): number {
     return this.u32(0x08);
+  }
+  set valueSize(value: number) {
+    this.setU32(0x08, value);
+  }
+  set hash(value: number) {
+    this.setU32(0x0c, value);
+  }
+}
+
+/** struct ext4_xattr_header, at the start of a block of attributes. */
+export class XattrBlockHeader extends LittleEndianView {
+  static readonly SIZE = 32;
+  readonly #block: Uint8Array;
+
+  constructor(block: Uint8Array) {
+    super(block, 0, XattrBlockHeader.SIZE);
+    this.#block = block;
+  }
+
+  get magic(): number {
+    return this.u32(0x00);
+  }
+  set magic(value: number) {
+    this.setU32(0x00, value);
+  }
+  set refCount(value: number) {
+    this.setU32(0x04, value);
+  }
+  get blocks(): number {
+    return this.u32(0x08);
+  }
+  set blocks(value: number) {
+    this.setU32(0x08, value);
+  }
+  set hash(value: number) {
+    this.setU32(0x0c, value);
+  }
+
+  /** CRC-32C with the feature metadata_csum, of a block by its number; to be called last. */
+  setChecksum(number: number, fileSystemSeed: number): void {
+    this.setU32(0x10, 0);
+    const at = Buffer.alloc(8);
+    at.writeUInt32LE(number % 0x1_0000_0000, 0);
+    at.writeUInt32LE(Math.floor(number / 0x1_0000_0000), 4);
+    this.setU32(0x10, crc32c(crc32c(fileSystemSeed, at), this.#block));
   }
 }
 

@@ -4,23 +4,19 @@ import { readBlocks } from "./content.ts";
 import { INODE_FLAG, type Inode } from "./inode.ts";
 import { kernelAcl } from "./posix-acl.ts";
 import type { Volume } from "./volume.ts";
-import { isInlineData, listEntries, SYSTEM_INDEX, valueIn, XATTR_MAGIC, type XattrEntry } from "./xattr-entry.ts";
+import {
+  isInlineData,
+  listEntries,
+  PREFIXES,
+  valueIn,
+  XATTR_MAGIC,
+  XattrBlockHeader,
+  type XattrEntry,
+} from "./xattr-entry.ts";
 
-const BLOCK_HEADER = 32;
 /** XATTR_SIZE_MAX of Linux: nothing longer can be set or read through its system calls. */
 const MAX_VALUE = 65536;
 const KEPT_BLOCKS = 256;
-
-const PREFIXES: ReadonlyMap<number, string> = new Map([
-  [1, "user."],
-  [2, "system.posix_acl_access"],
-  [3, "system.posix_acl_default"],
-  [4, "trusted."],
-  [6, "security."],
-  [SYSTEM_INDEX, "system."],
-  [8, "system.richacl"],
-  [10, "gnu."],
-]);
 
 /** What could be read, and what was wrong with the rest. */
 export interface Xattrs {
@@ -74,11 +70,11 @@ export class XattrReader {
       return { values: NO_XATTRS, damage: `their block ${block} lies outside the file system` };
     }
     const bytes = yield* this.#volume.block(block);
-    const view = new DataView(bytes.buffer, bytes.byteOffset);
-    if (view.getUint32(0, true) !== XATTR_MAGIC || view.getUint32(8, true) !== 1) {
+    const header = new XattrBlockHeader(bytes);
+    if (header.magic !== XATTR_MAGIC || header.blocks !== 1) {
       return { values: NO_XATTRS, damage: `block ${block} does not hold attributes` };
     }
-    return yield* this.#attributes(bytes, BLOCK_HEADER);
+    return yield* this.#attributes(bytes, XattrBlockHeader.SIZE);
   }
 
   *#attributes(bytes: Uint8Array, start: number): Steps<Xattrs> {
