@@ -5,6 +5,7 @@ import { writeOutput } from "../../src/bytes/output-file.ts";
 import { uuidOf } from "../../src/bytes/uuid.ts";
 import type { Context } from "../../src/context.ts";
 import { writeStreamOptimized } from "../../src/disk/vmdk/writer.ts";
+import type { LayerCompression } from "../../src/oci/layer-writer.ts";
 import type { ApplianceDescription, Dialect, DiskDescription, SystemDescription } from "../../src/ovf/appliance.ts";
 import { writeFolder } from "../../src/ovf/folder-writer.ts";
 import { writeOva } from "../../src/ovf/ova-writer.ts";
@@ -20,8 +21,8 @@ export interface ApplianceOptions extends MachineTraits {
   readonly for?: Dialect;
   /** `sha256` if absent. */
   readonly manifest?: ManifestChoice;
-  /** zlib's 1 to 9 for its disks; 6 if absent. */
-  readonly diskLevel?: number;
+  /** Its level is also that of the disks; 6 if absent. */
+  readonly compression?: LayerCompression;
 }
 
 /** One machine of an appliance. */
@@ -113,7 +114,8 @@ async function layOut(
     disks.push({ href: hrefOf(index), capacity: content.size, populated: await dataBytes(content), uuid });
   }
   const description = describeMachine(system, disks, options, dialect, ctx);
-  const level = options.diskLevel === undefined ? {} : { level: options.diskLevel };
+  const { compression } = options;
+  const level = compression?.kind === "gzip" && compression.level > 0 ? { level: compression.level } : {};
   const adapterType = description.diskBus === "ide" ? "ide" : "lsilogic";
   const files = disks.map(({ href, uuid }, index) => ({
     href,

@@ -30,6 +30,19 @@ export function wholeNumber(option: string, least: number): (value: unknown) => 
   };
 }
 
+const UNITS: Readonly<Record<string, number>> = { K: 2 ** 10, M: 2 ** 20, G: 2 ** 30, T: 2 ** 40 };
+
+/** Bytes with a unit of powers of 1024: `512M`, `2G`, `1.5GiB`; anything else is a usage error that names the option. */
+export function byteSize(option: string): (value: unknown) => number | undefined {
+  return (value) => {
+    if (value === undefined) return undefined;
+    const [, number, unit = ""] = /^(\d{1,9}(?:\.\d{1,3})?)([KMGT])(?:i?B)?$/i.exec(String(value)) ?? [];
+    const bytes = Math.ceil(Number(number) * (UNITS[unit.toUpperCase()] ?? Number.NaN));
+    if (!Number.isSafeInteger(bytes) || bytes === 0) throw optionValue(option, value, "a size such as 512M or 2G");
+    return bytes;
+  };
+}
+
 const RUN = "Run:";
 
 /** Options that every command has. */

@@ -78,6 +78,8 @@ describe("transload", () => {
     [["convert", HELLO, "oci:x:y", "--compression", "rar"], 2, "USAGE_OPTION"],
     [["convert", HELLO, "oci:x:y", "--threads", "many"], 2, "USAGE"],
     [["convert", HELLO, "oci:x:y", "--no-such-option"], 2, "USAGE"],
+    [["convert", HELLO, "oci:x:y", "--memory", "2048"], 2, "USAGE"],
+    [["convert", HELLO, "oci:x:y", "--nic", "rtl8139"], 2, "USAGE_OPTION"],
     [["convert", HELLO, "oci:x:y", "--as", "brick"], 69, "CONVERT_FORM"],
     [["convert", HELLO, "sheep:x"], 2, "REFERENCE"],
     [["convert", "nowhere.ova", "oci:x:y"], 66, "FILE_NOT_FOUND"],
@@ -115,13 +117,16 @@ describe("transload", () => {
       "--profile",
       "minimal",
     ];
+    const machine = ["--nic", "e1000", "--nic=vmxnet3:VM Network", "--memory", "1.5G"];
     const numbers = ["--threads", "3", "--threads=2", "--stop-signal", "A", "--stop-signal", "B", "--force", "--force"];
-    const printed = run(["convert", HELLO, "oci:x", "--print-config", ...twice, ...numbers]);
+    const printed = run(["convert", HELLO, "oci:x", "--print-config", ...twice, ...machine, ...numbers]);
     expect(JSON.parse(printed.stdout)).toMatchObject({
       label: ["a=1", "b=2"],
       tag: "y",
       profile: "minimal",
       threads: 2,
+      nic: ["e1000", "vmxnet3:VM Network"],
+      memory: 1.5 * 2 ** 30,
       "stop-signal": "B",
       force: true,
     });

@@ -7,6 +7,7 @@ import type { LayerCompression } from "../../oci/layer-writer.ts";
 import { describeFailure, optionValue } from "../errors.ts";
 import { type Environment, type RunArguments, withContext } from "../options.ts";
 import { renderPlan } from "../render/plan.ts";
+import { applianceOptions, applianceRequest } from "./appliance-options.ts";
 import { inputOptions, machineOptions } from "./input-options.ts";
 
 const IMAGE = "Image:";
@@ -16,6 +17,7 @@ const OUTPUT = "Output:";
 /** Those of `convert`; a batch hands them on. */
 export const convertOptions = {
   ...inputOptions,
+  ...applianceOptions,
   as: {
     type: "string",
     default: "container",
@@ -195,6 +197,7 @@ function requestOf(args: Arguments, environment: Environment): ConvertRequest {
   const request = {
     ...Object.fromEntries(SAME_NAMES.map((name) => [name, args[name]])),
     ...machineOptions(args),
+    ...applianceRequest(args),
     ports: args.port,
     volumes: args.volume,
     labels: args.label,
