@@ -6,13 +6,17 @@ import type { ImageConfig } from "../src/oci/image-config.ts";
 import type { ImageManifest } from "../src/oci/manifest.ts";
 import { verifyCertificate } from "../src/ovf/certificate.ts";
 import type { Package } from "../src/ovf/package.ts";
-import { openImage } from "../src/transport/open-image.ts";
+import { openImageFiles } from "../src/transport/image-files.ts";
+import type { ImageSource } from "../src/transport/image-transport.ts";
+import type { OpenImage } from "../src/transport/open-image.ts";
+import { type FilesOptions, guestTreeOf, openImageAt } from "./files.ts";
+import { readOsRelease } from "./guest/os-release.ts";
 import { compileGuestPolicy } from "./guest/policy.ts";
 import { describeMachine, type MachineDescription } from "./machine/description.ts";
 import { type Machine, type MachineOptions, openGuest, openMachine } from "./machine/machine.ts";
 import type { RootOptions } from "./machine/root.ts";
 import { type Content, describeContent, type Place } from "./machine/stack.ts";
-import { openPackageAt, transportOf } from "./open.ts";
+import { openPackageAt } from "./open.ts";
 import { guestFacts } from "./ovf-to-oci/facts.ts";
 import { type PackageFacts, readPackageFacts } from "./package-form/facts.ts";
 import { parseReference, type Reference } from "./reference.ts";
@@ -27,6 +31,8 @@ export interface ImageInspection {
   readonly config: ImageConfig | undefined;
   /** What the manifest claims of the package in it; undefined for every other image. */
   readonly package: PackageFacts | undefined;
+  /** What the layers hold together, where that was asked for. */
+  readonly files: { readonly os: GuestInspection["os"]; readonly entries: number; readonly bytes: number } | undefined;
 }
 
 /** Sizes are bytes everywhere. */
@@ -112,14 +118,15 @@ export interface GuestInspection {
   readonly starts: readonly string[];
 }
 
-/** Everything that a person wants to see of a strange machine or image; reads metadata only. */
-export async function inspect(
-  source: string,
-  options: MachineOptions & RootOptions,
-  ctx: Context,
-): Promise<Inspection> {
+export interface InspectOptions extends FilesOptions {
+  /** Reads the layers of an image as well, for `files` of what is told of it. */
+  readonly files?: boolean;
+}
+
+/** Everything that a person wants to see of a strange machine or image; reads metadata only, unless `files` asks for more. */
+export async function inspect(source: string, options: InspectOptions, ctx: Context): Promise<Inspection> {
   const reference = await parseReference(source, ctx);
-  if (reference.side === "image") return await inspectImage(source, reference, ctx);
+  if (reference.side === "image") return await inspectImage(source, reference, options, ctx);
   await using pkg = await openPackageAt(reference, ctx);
   const { envelope } = pkg;
   const names = options.system === undefined ? envelope?.systems.map(({ id, name }) => id ?? name) : [options.system];
@@ -153,10 +160,38 @@ async function signatureOf(pkg: Package, ctx: Context): Promise<PackageInspectio
   return { subject: subject.split("\n").join(", "), selfSigned, validTo: validTo.toISOString() };
 }
 
-async function inspectImage(source: string, reference: Reference, ctx: Context): Promise<ImageInspection> {
-  await using image = await (await transportOf(reference)).openSource(reference.details, ctx);
-  const { descriptor, manifest, config } = await openImage(image, undefined, ctx);
-  return { kind: "image", reference: source, descriptor, manifest, config, package: readPackageFacts(manifest) };
+async function inspectImage(
+  text: string,
+  reference: Reference,
+  { platform, files = false }: InspectOptions,
+  ctx: Context,
+): Promise<ImageInspection> {
+  const { source, image } = await openImageAt(reference, platform, ctx);
+  try {
+    const { descriptor, manifest, config } = image;
+    return {
+      kind: "image",
+      reference: text,
+      descriptor,
+      manifest,
+      config,
+      package: readPackageFacts(manifest),
+      files: files ? await filesOf(source, image, ctx) : undefined,
+    };
+  } finally {
+    await source[Symbol.asyncDispose]();
+  }
+}
+
+/** Small files that tell what system it is. */
+const TELLING = /^(?:etc|usr\/lib)\/[^/]*(?:release|version)$/;
+const MOST_TELLING = 64 << 10;
+
+async function filesOf(source: ImageSource, image: OpenImage, ctx: Context): Promise<ImageInspection["files"]> {
+  const keep = (path: string, size: number) => size <= MOST_TELLING && TELLING.test(path);
+  const tree = await openImageFiles(source, image, { keep }, ctx);
+  const { id, version, prettyName } = await readOsRelease(guestTreeOf(tree), ctx);
+  return { os: { id, name: prettyName, version }, entries: tree.count, bytes: tree.size };
 }
 
 async function inspectMachine(

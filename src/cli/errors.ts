@@ -54,7 +54,7 @@ export function configFile(file: string, why: string): UsageError {
 }
 
 export function noSuchPath(path: string, source: string): NotFoundError {
-  return new NotFoundError("GUEST_PATH_MISSING", `${JSON.stringify(path)} does not exist in the machine`, {
+  return new NotFoundError("GUEST_PATH_MISSING", `${JSON.stringify(path)} does not exist in there`, {
     where: { file: source },
   });
 }

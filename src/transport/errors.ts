@@ -62,6 +62,13 @@ export function locked(file: string): TemporaryError {
   });
 }
 
+/** `what` is the type of an artifact. */
+export function noFiles(file: string, what: string): UnsupportedError {
+  return new UnsupportedError("TRANSPORT_NO_FILES", `an artifact of type ${quote(what)} has no tree of files`, {
+    where: { file },
+  });
+}
+
 export function notLoadable(file: string, what: string): UnsupportedError {
   return new UnsupportedError("TRANSPORT_NOT_LOADABLE", `${what} cannot be loaded from a docker archive`, {
     where: { file },

@@ -88,7 +88,7 @@ describe("transload", () => {
     [["copy", "oci:a:b", "oci:x:y", "--all", "--platform", "linux/arm64"], 2, "USAGE"],
     [["copy", HELLO, "oci:x:y"], 2, "CONVERT_NOT_AN_IMAGE"],
     [["inspect", "raw:nothing"], 66, "FILE_NOT_FOUND"],
-    [["ls", "oci:first:latest"], 2, "CONVERT_NOT_A_MACHINE"],
+    [["ls", "oci:first:latest"], 66, "FILE_NOT_FOUND"],
     [["convert", HELLO, "docker://localhost/x"], 69, "CONVERT_TRANSPORT"],
     [["cat", HELLO, "/no/such"], 66, "GUEST_PATH_MISSING"],
     [["cat", HELLO, "/etc"], 2, "GUEST_PATH_TYPE"],
@@ -283,6 +283,18 @@ describe("looking into a machine", () => {
         .split("\n")
         .every((line) => line.startsWith('{"path":"/etc')),
     ).toBe(true);
+  });
+
+  it("lists and prints files of an image as those of the machine that it came from", () => {
+    expect(run(["convert", HELLO, "oci:looking:a", "--profile", "full"]).status).toBe(0);
+    expect(run(["copy", "oci:looking:a", "oci-archive:looking.tar:a"]).status).toBe(0);
+    for (const path of ["/etc/os-release", "/etc/hostname"]) {
+      expect(run(["cat", "oci-archive:looking.tar", path])).toEqual(run(["cat", HELLO, path]));
+    }
+    const listed = run(["ls", "-R", "oci:looking"]).stdout.trim().split("\n");
+    expect(listed).toEqual(expect.arrayContaining(["/", "/etc", "/etc/os-release"]));
+    expect(run(["inspect", "oci:looking", "--files"]).stdout).toMatch(/^ {2}system +.*\n {2}files +\d+, /m);
+    expect(run(["ls", "oci:looking", "/nowhere"])).toMatchObject({ status: 66 });
   });
 
   it("inspects for people", async () => {

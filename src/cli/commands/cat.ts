@@ -1,11 +1,10 @@
 import type { CommandModule } from "yargs";
 import { bytePath } from "../../bytes/byte-path.ts";
-import { chunks } from "../../bytes/byte-source.ts";
 import { noSuchPath, notAFile } from "../errors.ts";
 import { type Environment, type RunArguments, withContext } from "../options.ts";
-import { type InputArguments, inputOptions, machineOptions } from "./input-options.ts";
+import { type FilesArguments, filesOptions, inputOptions, platformOption } from "./input-options.ts";
 
-interface Arguments extends RunArguments, InputArguments {
+interface Arguments extends RunArguments, FilesArguments {
   readonly source: string;
   readonly path: string;
 }
@@ -14,26 +13,25 @@ interface Arguments extends RunArguments, InputArguments {
 export function catCommand(environment: Environment): CommandModule<object, Arguments> {
   return {
     command: "cat <source> <path>",
-    describe: "Print a file of a machine",
+    describe: "Print a file of a machine or an image",
     builder: ((yargs: import("yargs").Argv) =>
       yargs
-        .positional("source", { type: "string", demandOption: true, describe: "The machine" })
+        .positional("source", { type: "string", demandOption: true, describe: "A machine or an image" })
         .positional("path", {
           type: "string",
           demandOption: true,
           describe: "A file in it; symlinks are followed inside the machine",
         })
-        .options(inputOptions)
+        .options({ ...inputOptions, ...platformOption })
         .example("$0 cat web01.ova /etc/os-release", "to standard output")) as never,
     handler: async (args) => {
       await withContext(args, environment, async (ctx) => {
-        const { openGuestAt } = await import("../../../converters/open.ts");
-        await using opened = await openGuestAt(args.source, machineOptions(args), ctx);
-        const { tree } = opened.guest;
-        const entry = await tree.follow(bytePath(args.path.replace(/^\/+/, "")));
+        const { openFilesAt } = await import("../../../converters/files.ts");
+        await using opened = await openFilesAt(args.source, filesOptions(args), ctx);
+        const entry = await opened.tree.follow(bytePath(args.path.replace(/^\/+/, "")));
         if (entry === undefined) throw noSuchPath(args.path, args.source);
         if (entry.type !== "file") throw notAFile(args.path, entry.type);
-        for await (const chunk of chunks(tree.content(entry))) {
+        for await (const chunk of opened.content(entry)) {
           ctx.signal.throwIfAborted();
           if (chunk.kind === "data") await write(chunk.bytes);
           else

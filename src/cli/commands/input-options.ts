@@ -1,3 +1,4 @@
+import type { FilesOptions } from "../../../converters/files.ts";
 import type { MachineOptions } from "../../../converters/machine/machine.ts";
 import type { RootOptions } from "../../../converters/machine/root.ts";
 import { wholeNumber } from "../options.ts";
@@ -31,6 +32,15 @@ export const inputOptions = {
   },
 } as const;
 
+/** For what reads one image of an index. */
+export const platformOption = {
+  platform: {
+    type: "string",
+    group: INPUT,
+    describe: "Which image of an index: linux/arm64 [default: the first for Linux]",
+  },
+} as const;
+
 export interface InputArguments {
   readonly system: string | undefined;
   readonly configuration: string | undefined;
@@ -46,4 +56,12 @@ export function machineOptions({ system, configuration, disk, root }: InputArgum
     ...(disk === undefined ? {} : { disk }),
     ...(root === undefined ? {} : { root }),
   };
+}
+
+export interface FilesArguments extends InputArguments {
+  readonly platform: string | undefined;
+}
+
+export function filesOptions(args: FilesArguments): FilesOptions {
+  return { ...machineOptions(args), ...(args.platform === undefined ? {} : { platform: args.platform }) };
 }

@@ -3,9 +3,9 @@ import { bytePath, displayPath } from "../../bytes/byte-path.ts";
 import type { Entry } from "../../bytes/entry.ts";
 import { noSuchPath } from "../errors.ts";
 import { type Environment, type RunArguments, withContext } from "../options.ts";
-import { type InputArguments, inputOptions, machineOptions } from "./input-options.ts";
+import { type FilesArguments, filesOptions, inputOptions, platformOption } from "./input-options.ts";
 
-interface Arguments extends RunArguments, InputArguments {
+interface Arguments extends RunArguments, FilesArguments {
   readonly source: string;
   readonly path: string;
   readonly long: boolean;
@@ -16,12 +16,12 @@ interface Arguments extends RunArguments, InputArguments {
 export function lsCommand(environment: Environment): CommandModule<object, Arguments> {
   return {
     command: "ls <source> [path]",
-    describe: "List files inside a machine",
+    describe: "List files inside a machine or an image",
     builder: ((yargs: import("yargs").Argv) =>
       yargs
-        .positional("source", { type: "string", demandOption: true, describe: "The machine" })
+        .positional("source", { type: "string", demandOption: true, describe: "A machine or an image" })
         .positional("path", { type: "string", default: "/", describe: "A directory or file in it" })
-        .options(inputOptions)
+        .options({ ...inputOptions, ...platformOption })
         .option("long", {
           type: "boolean",
           alias: "l",
@@ -29,12 +29,13 @@ export function lsCommand(environment: Environment): CommandModule<object, Argum
           describe: "Type, mode, owner, size and time as well",
         })
         .option("recursive", { type: "boolean", alias: "R", default: false, describe: "Everything below, too" })
-        .example("$0 ls -l web01.ova /etc", "a directory of the machine")) as never,
+        .example("$0 ls -l web01.ova /etc", "a directory of the machine")
+        .example("$0 ls -R oci:images:web01", "all files, as the layers have them together")) as never,
     handler: async (args) => {
       await withContext(args, environment, async (ctx) => {
-        const { openGuestAt } = await import("../../../converters/open.ts");
-        await using opened = await openGuestAt(args.source, machineOptions(args), ctx);
-        const { tree } = opened.guest;
+        const { openFilesAt } = await import("../../../converters/files.ts");
+        await using opened = await openFilesAt(args.source, filesOptions(args), ctx);
+        const { tree } = opened;
         const start = await tree.follow(bytePath(args.path.replace(/^\/+|\/+$/g, "")));
         if (start === undefined) throw noSuchPath(args.path, args.source);
         const show = (entry: Entry) =>

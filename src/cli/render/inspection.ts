@@ -127,7 +127,7 @@ function carried({ kind, name, ovfVersion, producer, members, machines }: Packag
   ];
 }
 
-function image({ reference, descriptor, manifest, config, package: facts }: ImageInspection): string[] {
+function image({ reference, descriptor, manifest, config, package: facts, files }: ImageInspection): string[] {
   if (facts !== undefined) return [`${reference}: ${descriptor.digest}`, ...carried(facts).map(shown)];
   const execution = config?.execution;
   return [
@@ -135,6 +135,8 @@ function image({ reference, descriptor, manifest, config, package: facts }: Imag
     ...row("platform", config && platformText(config.platform)),
     ...row("type", manifest.artifactType),
     ...row("created", config?.created),
+    ...row("system", files?.os.name),
+    ...row("files", files && `${files.entries}, ${bytes(files.bytes)}`),
     ...row("entrypoint", execution?.entrypoint && JSON.stringify(execution.entrypoint)),
     ...row("cmd", execution?.cmd && JSON.stringify(execution.cmd)),
     ...row("user", execution?.user),
