@@ -1,9 +1,9 @@
-import { createReadStream, statSync } from "node:fs";
+import { createReadStream, type Stats, statSync } from "node:fs";
 import { basename } from "node:path";
 import type { TarIndex } from "../../src/archive/tar-index.ts";
 import { type BytePath, bytePath } from "../../src/bytes/byte-path.ts";
 import type { ByteSource } from "../../src/bytes/byte-source.ts";
-import { FileSource } from "../../src/bytes/file-source.ts";
+import { FileSource, fileError } from "../../src/bytes/file-source.ts";
 import { isGzip } from "../../src/bytes/gunzip.ts";
 import { Slice } from "../../src/bytes/slice.ts";
 import { spool } from "../../src/bytes/spool.ts";
@@ -42,7 +42,7 @@ const LONGEST_GAP = 64 << 10;
 
 /** Opens the package behind a reference, and keeps the bytes that it came in where they are compressed as a whole. */
 export async function openOriginal({ details }: Reference, ctx: Context): Promise<OriginalPackage> {
-  const stat = details === "-" ? undefined : statSync(details, { throwIfNoEntry: false });
+  const stat = details === "-" ? undefined : statOf(details);
   if (details === "-")
     return await openStored(await spool(standardInput(ctx.signal), "standard input", ctx), true, ctx);
   if (stat?.isFIFO() === true || stat?.isCharacterDevice() === true) {
@@ -54,6 +54,14 @@ export async function openOriginal({ details }: Reference, ctx: Context): Promis
     await stored[Symbol.asyncDispose]();
   }
   return owning(await openPackage({ kind: "path", path: details }, ctx), undefined, 0);
+}
+
+function statOf(path: string): Stats | undefined {
+  try {
+    return statSync(path, { throwIfNoEntry: false });
+  } catch (cause) {
+    throw fileError(cause, path);
+  }
 }
 
 async function isPacked(stored: ByteSource): Promise<boolean> {

@@ -1,4 +1,5 @@
 import { displayPath } from "../../src/bytes/byte-path.ts";
+import { sha256 } from "../../src/bytes/digest.ts";
 import { Slice } from "../../src/bytes/slice.ts";
 import { hashed } from "../../src/bytes/verify.ts";
 import type { Context } from "../../src/context.ts";
@@ -232,7 +233,8 @@ async function writeManifest(
   destination: ImageDestination,
 ): Promise<PackageResult> {
   const put = async (bytes: Uint8Array, mediaType: string): Promise<Descriptor> => {
-    const { digest, size } = await destination.putBlob(() => once(bytes), { mediaType, size: bytes.length });
+    const expected = { mediaType, digest: sha256(bytes), size: bytes.length };
+    const { digest, size } = await destination.putBlob(() => once(bytes), expected);
     return { mediaType, digest, size };
   };
   const layers = [...members, { ...(await put(layoutBytes(layout), LAYOUT_TYPE)), role: "layout" }];

@@ -177,6 +177,11 @@ describe("a package in an image", () => {
     expect(renderInspection(found)).toMatch(/machine hello\n {2}product +The transload authors Hello 1.0\n/);
   });
 
+  it("that is not there is told", async () => {
+    expect(await codeOf(pack(at("nowhere.ova")))).toBe("FILE_NOT_FOUND");
+    expect(await codeOf(pack(`ova:${at("x".repeat(5000))}`))).toMatch(/^FILE_/);
+  });
+
   it("says what would be done", async () => {
     const plan = await planConversion({ source: HELLO, destination: `oci:${at("layout")}:x`, as: "package" }, ctx);
     expect(plan).toMatchObject({ form: "package", omissions: [], tempBytes: 0 });
