@@ -20,6 +20,10 @@ export interface ConvertRequest extends MachineOptions, ContainerOptions, Applia
   readonly tag?: string;
   /** Does nothing where the destination holds the image of this source, made with these options. */
   readonly skipExisting?: boolean;
+  /** Of the form `disk`: `qcow2`, which is the default, or `raw`. */
+  readonly diskFormat?: string;
+  /** Of the form `disk`: `kubevirt-yaml` asks for a VirtualMachine that runs the image. */
+  readonly emit?: string;
   /** Replaces what stands at the destination. */
   readonly force?: boolean;
   /** Copies an index with all its images, instead of the one for `platform`. */
@@ -47,7 +51,7 @@ export interface ConversionPlan {
 }
 
 /** What a conversion tells of what it did, besides what is the same for all. */
-export interface Outcome extends Pick<ConversionResult, "config" | "excluded" | "secrets" | "replaced"> {
+export interface Outcome extends Pick<ConversionResult, "config" | "excluded" | "secrets" | "replaced" | "emitted"> {
   readonly source: Omit<SourceFacts, "ref">;
   readonly target: Omit<TargetFacts, "ref">;
   /** Bytes. */

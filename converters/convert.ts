@@ -15,6 +15,7 @@ export type { ConversionPlan, ConvertRequest } from "./conversion.ts";
 const IMAGE_FORMS: Readonly<Record<string, () => Promise<Conversion>>> = {
   container: () => import("./ovf-to-oci/container-conversion.ts").then((module) => module.conversion),
   package: () => import("./ovf-to-oci/package-conversion.ts").then((module) => module.conversion),
+  disk: () => import("./ovf-to-oci/disk-conversion.ts").then((module) => module.conversion),
 };
 
 /** What becomes of an image: the first kind that it is of, loaded then. */

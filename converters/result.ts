@@ -12,6 +12,8 @@ export interface ConversionResult {
   readonly excluded?: GuestReport["excluded"];
   readonly secrets?: GuestReport["secrets"];
   readonly replaced?: GuestReport["replaced"];
+  /** The text that `--emit` asked for. */
+  readonly emitted?: string;
   readonly warnings: readonly ResultWarning[];
   readonly stats?: ResultStats;
   readonly error?: ResultError;

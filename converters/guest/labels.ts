@@ -33,7 +33,7 @@ export function makeLabels(
     [`${LABEL_PREFIX}os.id`]: os.id,
     [`${LABEL_PREFIX}os.name`]: os.prettyName,
     [`${LABEL_PREFIX}os.version`]: os.version,
-    [`${LABEL_PREFIX}profile`]: options.profile ?? "container",
+    [`${LABEL_PREFIX}profile`]: options.profile,
     [`${LABEL_PREFIX}source.digest`]: facts.sourceDigest,
     [`${LABEL_PREFIX}tool.version`]: facts.toolVersion,
     [`${LABEL_PREFIX}vm.name`]: facts.name,

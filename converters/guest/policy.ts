@@ -89,7 +89,8 @@ export async function compileGuestPolicy(
     osId: osRelease.id,
     program: (command.entrypoint ?? command.cmd)?.[0],
   };
-  const labels = (asked: readonly string[]) => makeLabels(facts, osRelease, options, asked, ctx);
+  const labels = (asked: readonly string[]) =>
+    makeLabels(facts, osRelease, { profile: options.profile ?? "container" }, asked, ctx);
   return {
     osRelease,
     init,

@@ -1,13 +1,9 @@
 import type { Digest } from "../../src/bytes/digest.ts";
 import type { Context } from "../../src/context.ts";
 import type { Descriptor } from "../../src/oci/descriptor.ts";
-import { imageConfig } from "../../src/oci/image-config.ts";
 import { type LayerCompression, type LayerEntry, LayerWriter } from "../../src/oci/layer-writer.ts";
-import { imageManifest } from "../../src/oci/manifest.ts";
-import { MEDIA_TYPES } from "../../src/oci/media-types.ts";
 import { platformText } from "../../src/oci/platform.ts";
-import { verifyCertificate } from "../../src/ovf/certificate.ts";
-import { type ManifestReport, verifyManifest } from "../../src/ovf/manifest.ts";
+import type { ManifestReport } from "../../src/ovf/manifest.ts";
 import type { ImageDestination } from "../../src/transport/image-transport.ts";
 import type { Converter, Plan } from "../converter.ts";
 import type { GuestOptions } from "../guest/options.ts";
@@ -17,6 +13,8 @@ import { type Guest, type Machine, openGuest } from "../machine/machine.ts";
 import type { RootOptions } from "../machine/root.ts";
 import { describePlace } from "../machine/stack.ts";
 import { guestFacts } from "./facts.ts";
+import { putImage } from "./put-image.ts";
+import { whileVerifying } from "./verification.ts";
 
 export interface ContainerOptions extends GuestOptions, RootOptions {
   readonly compression?: LayerCompression;
@@ -79,31 +77,13 @@ export const container: Converter<Machine, ContainerOptions, ContainerPlan, Imag
   },
 
   async run(plan, destination, ctx) {
-    const stop = new AbortController();
-    const running = { ...ctx, signal: AbortSignal.any([ctx.signal, stop.signal]) };
-    // The digests are computed beside the conversion; a wrong one ends it at once, and nothing is committed before they are known.
-    const verification = plan.verify ? verifyPackage(plan.machine, running) : Promise.resolve(undefined);
-    verification.catch((cause) => stop.abort(cause));
-    try {
-      const written = await writeImage(plan, destination, running);
-      const verified = await verification;
-      await destination.commit();
-      return { ...written, verified };
-    } catch (cause) {
-      stop.abort(cause);
-      throw cause;
-    } finally {
-      await Promise.allSettled([verification]);
-    }
+    const { result, verified } = await whileVerifying(plan.machine.package, plan.verify, ctx, (running) =>
+      writeImage(plan, destination, running),
+    );
+    await destination.commit();
+    return { ...result, verified };
   },
 };
-
-async function verifyPackage({ package: pkg }: Machine, ctx: Context): Promise<ManifestReport> {
-  const signed = await verifyCertificate(pkg, ctx);
-  if (signed !== undefined)
-    ctx.log.info({ subject: signed.subject, selfSigned: signed.selfSigned }, "the manifest's signature holds");
-  return await verifyManifest(pkg, ctx);
-}
 
 async function writeImage(plan: ContainerPlan, destination: ImageDestination, ctx: Context) {
   const { guest, policy, compression, machine } = plan;
@@ -120,27 +100,15 @@ async function writeImage(plan: ContainerPlan, destination: ImageDestination, ct
   };
   const layerBlob = await destination.putBlob(content, { mediaType: layer.mediaType });
   tally.diagnose(ctx);
-  const created =
-    ctx.epoch === undefined ? {} : { created: new Date(ctx.epoch * 1000).toISOString().replace(".000Z", "Z") };
-  const configBytes = imageConfig({
-    ...created,
+  const image = {
+    layer: layerBlob,
+    diffId: layer.diffId,
     platform: policy.platform,
     execution: policy.config,
-    diffIds: [layer.diffId],
-    history: [{ ...created, createdBy: "transload convert", comment: `files of ${machine.name}` }],
-  });
-  const config = await destination.putBlob(once(configBytes), {
-    mediaType: MEDIA_TYPES.config,
-    size: configBytes.length,
-  });
-  const { mediaType, digest, size } = layerBlob;
-  const manifestBytes = imageManifest({
-    mediaType: MEDIA_TYPES.manifest,
-    config: { mediaType: config.mediaType, digest: config.digest, size: config.size },
-    layers: [{ mediaType, digest, size }],
     annotations: policy.annotations,
-  });
-  const manifest = await destination.putManifest(manifestBytes, MEDIA_TYPES.manifest);
+    comment: `files of ${machine.name}`,
+  };
+  const { manifest, config } = await putImage(destination, image, ctx);
   const { plain, reused } = layer.totals;
   return {
     manifest,
@@ -187,8 +155,4 @@ async function* withProgress(layer: LayerWriter, item: string, total: number, ct
     ctx.progress({ stage: "layer", item, done: layer.totals.plain, total: Math.max(total, layer.totals.plain) });
     yield chunk;
   }
-}
-
-async function* once(bytes: Uint8Array): AsyncIterable<Uint8Array> {
-  yield bytes;
 }

@@ -2,6 +2,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import type { ArgumentsCamelCase, Argv, CommandModule } from "yargs";
 import type { ConvertRequest } from "../../../converters/convert.ts";
 import { type Filter, parseFilters } from "../../../converters/guest/options.ts";
+import type { ConversionResult } from "../../../converters/result.ts";
 import { fileError } from "../../bytes/file-source.ts";
 import type { LayerCompression } from "../../oci/layer-writer.ts";
 import { describeFailure, optionValue } from "../errors.ts";
@@ -22,7 +23,7 @@ export const convertOptions = {
     type: "string",
     default: "container",
     group: IMAGE,
-    describe: "Form of the image: container, or package (the package's own files)",
+    describe: "Form of the image: container, disk (for KubeVirt), or package (the package's own files)",
   },
   entrypoint: { type: "string", group: IMAGE, describe: "What a container starts: words, or a JSON array" },
   cmd: { type: "string", group: IMAGE, describe: "Arguments of the entrypoint, or the command itself" },
@@ -77,12 +78,27 @@ export const convertOptions = {
     describe: "Keep security.ima, security.evm, trusted.overlay.*",
   },
   "lock-passwords": { type: "boolean", default: false, group: FILTER, describe: "Lock every password of the machine" },
+  "disk-format": {
+    choices: ["qcow2", "raw"],
+    group: OUTPUT,
+    describe: "Of the file in a disk image [default: qcow2, compressed]",
+  },
+  emit: {
+    choices: ["kubevirt-yaml"],
+    group: OUTPUT,
+    describe: "Print a VirtualMachine that runs the disk image, instead of the digest",
+  },
   tag: {
     type: "string",
     group: OUTPUT,
     describe: "Full name of the image, repository:tag [default: the machine's name]",
   },
-  compression: { type: "string", default: "gzip", group: OUTPUT, describe: "gzip[:LEVEL], 1 fast to 9 small, or none" },
+  compression: {
+    type: "string",
+    default: "gzip",
+    group: OUTPUT,
+    describe: "gzip[:LEVEL], 1 fast to 9 small, or none; gzip for disks means none where the disk is compressed",
+  },
   force: { type: "boolean", default: false, group: OUTPUT, describe: "Replace an image of the same name" },
   "skip-existing": {
     type: "boolean",
@@ -137,10 +153,10 @@ export function convertCommand(environment: Environment): CommandModule<object, 
         }
         try {
           const result = await convert(request, ctx);
-          const { digest, ref } = result.target ?? {};
+          const { digest } = result.target ?? {};
           if (args.digestfile !== undefined && digest !== undefined) writeFile(args.digestfile, `${digest}\n`);
           if (destinationIsStdout(request)) return;
-          process.stdout.write(`${args.json ? JSON.stringify(result) : (digest ?? ref)}\n`);
+          process.stdout.write(`${args.json ? JSON.stringify(result) : shown(result)}\n`);
         } catch (cause) {
           if (args.json && !destinationIsStdout(request))
             process.stdout.write(`${JSON.stringify(failed(request, cause))}\n`);
@@ -149,6 +165,11 @@ export function convertCommand(environment: Environment): CommandModule<object, 
       });
     },
   };
+}
+
+/** The result for people and pipelines. */
+function shown({ emitted, target }: ConversionResult): string | undefined {
+  return emitted?.trimEnd() ?? target?.digest ?? target?.ref;
 }
 
 function destinationIsStdout({ destination }: ConvertRequest): boolean {
@@ -184,6 +205,8 @@ const SAME_NAMES = [
     "tag",
     "force",
     "skipExisting",
+    "diskFormat",
+    "emit",
     "stopSignal",
     "keepBoot",
     "keepSecrets",
@@ -194,6 +217,9 @@ const SAME_NAMES = [
 ];
 
 function requestOf(args: Arguments, environment: Environment): ConvertRequest {
+  for (const name of ["disk-format", "emit"] as const) {
+    if (args[name] !== undefined && args.as !== "disk") throw optionValue(name, args[name], "--as disk with it");
+  }
   const request = {
     ...Object.fromEntries(SAME_NAMES.map((name) => [name, args[name]])),
     ...machineOptions(args),

@@ -17,7 +17,7 @@ export const inputOptions = {
     type: "string",
     coerce: wholeNumber("disk", 1),
     group: INPUT,
-    describe: "Look for the root on this disk only, from 1",
+    describe: "This disk, from 1: the one to look for the root on, or the one to convert",
   },
   root: {
     type: "string",
