@@ -3,6 +3,7 @@ import { type BytePath, displayPath } from "../../src/bytes/byte-path.ts";
 import type { Digest } from "../../src/bytes/digest.ts";
 import { type OutputFile, writeAll } from "../../src/bytes/output-file.ts";
 import type { OutputFolder } from "../../src/bytes/output-folder.ts";
+import { isZeros } from "../../src/bytes/zeros.ts";
 import type { Context } from "../../src/context.ts";
 import type { Descriptor } from "../../src/oci/descriptor.ts";
 import type { ImageManifest } from "../../src/oci/manifest.ts";
@@ -122,7 +123,7 @@ class Writer {
     const from = this.#at;
     let isHole = true;
     for await (const bytes of source.blob(layer)) {
-      isHole &&= isZero(bytes);
+      isHole &&= isZeros(bytes);
       await this.#put(bytes);
     }
     this.#places.set(digest, isHole ? undefined : from);
@@ -141,7 +142,7 @@ class Writer {
   }
 
   async #put(bytes: Uint8Array): Promise<void> {
-    if (!isZero(bytes)) await writeAll(this.#handle, bytes, this.#at, this.#name);
+    if (!isZeros(bytes)) await writeAll(this.#handle, bytes, this.#at, this.#name);
     this.#passed(bytes.length);
   }
 
@@ -151,12 +152,4 @@ class Writer {
     const { name, size } = this.#artifact.layout;
     this.#ctx.progress({ stage: "read", item: name, done: Math.min(this.#at, size), total: size });
   }
-}
-
-function isZero(bytes: Uint8Array): boolean {
-  for (let at = 0; at < bytes.length; at += COPY_BYTES) {
-    const piece = bytes.subarray(at, at + COPY_BYTES);
-    if (ZEROS.compare(piece, 0, piece.length, 0, piece.length) !== 0) return false;
-  }
-  return true;
 }

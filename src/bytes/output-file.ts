@@ -5,6 +5,7 @@ import type { Context } from "../context.ts";
 import { ConverterError, InputOutputError, OutputError } from "../errors.ts";
 import type { Writing } from "./content.ts";
 import { writeThrough } from "./stdio.ts";
+import { isZeros } from "./zeros.ts";
 
 const COPY_BYTES = 1 << 20;
 
@@ -133,12 +134,6 @@ export async function writeOutput(
     // Its threads end with it.
     await writing.return([]);
   }
-}
-
-const ZEROS = Buffer.alloc(COPY_BYTES);
-
-function isZeros(bytes: Uint8Array): boolean {
-  return bytes.length <= ZEROS.length && ZEROS.compare(bytes, 0, bytes.length, 0, bytes.length) === 0;
 }
 
 /** Throws OutputError or InputOutputError. */
