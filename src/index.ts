@@ -2,8 +2,17 @@
  * transload as a library: `convert` and its relatives take the words of the command line; below them stand the contracts of
  * each stage, for programs that read disks, file systems and images themselves.
  */
-export { type ConversionPlan, type ConvertRequest, convert, planConversion } from "../converters/convert.ts";
+export { type ConversionPlan, type ConvertRequest, convert, copy, planConversion } from "../converters/convert.ts";
 export type { Omission } from "../converters/converter.ts";
+export { type DiskDifference, type DiskDiffSummary, diffDisks } from "../converters/diff/disks.ts";
+export {
+  type AspectDifference,
+  diffFiles,
+  type FileDifference,
+  type FileDiffOptions,
+  type FileDiffSummary,
+} from "../converters/diff/files.ts";
+export { type Files, type FilesOptions, openFilesAt } from "../converters/files.ts";
 export type { Filter, GuestOptions, Profile } from "../converters/guest/options.ts";
 export type { GuestTree } from "../converters/guest/tree.ts";
 export {

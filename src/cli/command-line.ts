@@ -5,6 +5,7 @@ import { catCommand } from "./commands/cat.ts";
 import { completionCommand } from "./commands/completion.ts";
 import { convertCommand } from "./commands/convert.ts";
 import { copyCommand } from "./commands/copy.ts";
+import { diffCommand } from "./commands/diff.ts";
 import { inspectCommand } from "./commands/inspect.ts";
 import { lsCommand } from "./commands/ls.ts";
 import { reportCommand } from "./commands/report.ts";
@@ -78,6 +79,7 @@ function createParser(environment: Environment): Argv {
     .command(lsCommand(environment))
     .command(catCommand(environment))
     .command(verifyCommand(environment))
+    .command(diffCommand(environment))
     .command(batchCommand(environment))
     .command(reportCommand(environment))
     .command(completionCommand)

@@ -54,6 +54,7 @@ describe("transload", () => {
     ["--help"],
     ["convert", "--help"],
     ["copy", "--help"],
+    ["diff", "--help"],
     ["inspect", "--help"],
     ["ls", "--help"],
     ["cat", "--help"],
@@ -87,6 +88,7 @@ describe("transload", () => {
     [["copy", "oci:a:b", "oci:x:y"], 66, "FILE_NOT_FOUND"],
     [["copy", "oci:a:b", "oci:x:y", "--all", "--platform", "linux/arm64"], 2, "USAGE"],
     [["copy", HELLO, "oci:x:y"], 2, "CONVERT_NOT_AN_IMAGE"],
+    [["diff", HELLO, HELLO, "--ignore", "colour"], 2, "USAGE_OPTION"],
     [["inspect", "raw:nothing"], 66, "FILE_NOT_FOUND"],
     [["ls", "oci:first:latest"], 66, "FILE_NOT_FOUND"],
     [["convert", HELLO, "docker://localhost/x"], 69, "CONVERT_TRANSPORT"],
@@ -295,6 +297,12 @@ describe("looking into a machine", () => {
     expect(listed).toEqual(expect.arrayContaining(["/", "/etc", "/etc/os-release"]));
     expect(run(["inspect", "oci:looking", "--files"]).stdout).toMatch(/^ {2}system +.*\n {2}files +\d+, /m);
     expect(run(["ls", "oci:looking", "/nowhere"])).toMatchObject({ status: 66 });
+    const different = run(["diff", HELLO, "oci:looking", "--ignore", "mtime,links"]);
+    expect(different.stdout).toMatch(/^\d+ same, \d+ only in the first, /m);
+    expect(run(["diff", "--json", "--bytes", HELLO, HELLO])).toMatchObject({
+      status: 0,
+      stdout: `${JSON.stringify({ schema: "transload.diff/v1", summary: { same: 1, different: 0 } })}\n`,
+    });
   });
 
   it("inspects for people", async () => {
