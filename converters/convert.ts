@@ -3,6 +3,7 @@ import { type OpenImage, openImage } from "../src/transport/open-image.ts";
 import type { Conversion, ConversionPlan, ConvertRequest, ImageConversion, Places, SourceImage } from "./conversion.ts";
 import { copyNeedsImages, directionUnsupported, formUnsupported, imageUnsupported } from "./errors.ts";
 import { parsePlatform } from "./guest/platform.ts";
+import { isDiskImage } from "./oci-to-ovf/disk-kind.ts";
 import { transportOf } from "./open.ts";
 import { isPackageArtifact } from "./package-form/artifact.ts";
 import { findMade, type Made, provenanceOf, withProvenance } from "./provenance.ts";
@@ -26,6 +27,10 @@ const IMAGE_KINDS: readonly {
   {
     is: ({ manifest }) => isPackageArtifact(manifest),
     load: () => import("./oci-to-ovf/package-conversion.ts").then((module) => module.conversion),
+  },
+  {
+    is: isDiskImage,
+    load: () => import("./oci-to-ovf/disk-conversion.ts").then((module) => module.conversion),
   },
 ];
 

@@ -1,11 +1,11 @@
 import type { Context } from "../../src/context.ts";
 import { ConverterError } from "../../src/errors.ts";
 import type { Platform } from "../../src/oci/descriptor.ts";
+import type { GuestFacts } from "../guest/facts.ts";
 import { LABEL_PREFIX, makeLabels } from "../guest/labels.ts";
 import { type OsRelease, readOsRelease } from "../guest/os-release.ts";
 import { findPlatform, parsePlatform } from "../guest/platform.ts";
 import { type Machine, type MachineDisk, openGuest } from "../machine/machine.ts";
-import { guestFacts } from "./facts.ts";
 
 /** What the machine's own files tell; a disk is as good an image without that. */
 export interface DiskGuest {
@@ -14,17 +14,22 @@ export interface DiskGuest {
 }
 
 /** Looks into the machine as far as its root can be found and read. */
-export async function diskGuest(machine: Machine, asked: string | undefined, ctx: Context): Promise<DiskGuest> {
+export async function diskGuest(
+  machine: Machine,
+  { architecture: claimed }: GuestFacts,
+  asked: string | undefined,
+  ctx: Context,
+): Promise<DiskGuest> {
   const platform = asked === undefined ? undefined : parsePlatform(asked);
   try {
     const { tree } = await openGuest(machine, {}, ctx);
     const os = await readOsRelease(tree, ctx);
-    const hints = { asked, claimed: guestFacts(machine, ctx).architecture, osId: os.id, program: undefined };
+    const hints = { asked, claimed, osId: os.id, program: undefined };
     return { os, platform: platform ?? (await findPlatform(tree, hints, ctx)) };
   } catch (cause) {
     if (!(cause instanceof ConverterError)) throw cause;
     ctx.log.debug({ code: cause.code }, `nothing is known of the machine's files: ${cause.message}`);
-    return { os: undefined, platform: platform ?? { os: "linux", architecture: "amd64" } };
+    return { os: undefined, platform: platform ?? { os: "linux", architecture: claimed ?? "amd64" } };
   }
 }
 
@@ -32,6 +37,7 @@ export async function diskGuest(machine: Machine, asked: string | undefined, ctx
 export function diskLabels(
   machine: Machine,
   disk: MachineDisk,
+  facts: GuestFacts,
   os: OsRelease | undefined,
   asked: readonly string[],
   ctx: Context,
@@ -54,5 +60,5 @@ export function diskLabels(
     value === undefined ? [] : [[`${LABEL_PREFIX}${name}`, String(value)]],
   );
   const unknown: OsRelease = { id: "", version: undefined, prettyName: "", family: "unknown" };
-  return { ...Object.fromEntries(labels), ...makeLabels(guestFacts(machine, ctx), os ?? unknown, {}, asked, ctx) };
+  return { ...Object.fromEntries(labels), ...makeLabels(facts, os ?? unknown, {}, asked, ctx) };
 }

@@ -13,11 +13,13 @@ import { platformText } from "../../src/oci/platform.ts";
 import type { ManifestReport } from "../../src/ovf/manifest.ts";
 import type { ImageDestination } from "../../src/transport/image-transport.ts";
 import type { Converter, Plan } from "../converter.ts";
+import { hardwareLabel } from "../guest/labels.ts";
 import { diskNumber } from "../machine/errors.ts";
 import type { Machine, MachineDisk } from "../machine/machine.ts";
 import { fileStem } from "./destination.ts";
 import { diskAmbiguous, diskFormatUnknown, layerLarge } from "./disk-errors.ts";
 import { type DiskGuest, diskGuest, diskLabels } from "./disk-facts.ts";
+import { guestFacts } from "./facts.ts";
 import { putImage } from "./put-image.ts";
 import { whileVerifying } from "./verification.ts";
 
@@ -90,9 +92,10 @@ export const disk: Converter<Machine, DiskOptions, DiskPlan, ImageDestination, D
     const chosen = chooseDisk(machine, options.disk);
     const format = DISK_IMAGE_FORMATS.find((each) => each === (options.diskFormat ?? "qcow2"));
     if (format === undefined) throw diskFormatUnknown(options.diskFormat ?? "");
-    const guest = await diskGuest(machine, options.platform, ctx);
+    const facts = guestFacts(machine, ctx);
+    const guest = await diskGuest(machine, facts, options.platform, ctx);
     const path = `disk/${fileStem(machine.name) ?? "disk"}.${format}`;
-    const labels = (asked: readonly string[] = []) => diskLabels(machine, chosen, guest.os, asked, ctx);
+    const labels = (asked: readonly string[] = []) => diskLabels(machine, chosen, facts, guest.os, asked, ctx);
     return {
       source: machine.package.name,
       uses: [
@@ -105,7 +108,7 @@ export const disk: Converter<Machine, DiskOptions, DiskPlan, ImageDestination, D
       format,
       guest,
       path,
-      labels: labels(options.labels),
+      labels: labels([...hardwareLabel(facts), ...(options.labels ?? [])]),
       annotations: labels(options.annotations),
       compression: options.compression ?? DEFAULT_COMPRESSION[format],
       verify: options.verify ?? true,
