@@ -108,7 +108,21 @@ export function kernelListing(folder: string): Map<BytePath, Row> {
     .trimEnd()
     .split("\n")
     .map((line) => JSON.parse(line) as Row);
-  return new Map(rows.map((row) => [String(row["path"]), row] as const).filter(([path]) => path !== "lost+found"));
+  return new Map(
+    rows
+      .map((row) => [String(row["path"]), { ...row, xattrs: withByteNames(row["xattrs"] as object) }] as const)
+      .filter(([path]) => path !== "lost+found"),
+  );
+}
+
+/** The names of attributes come as Python decodes them: bytes that are not UTF-8 as surrogates. */
+function withByteNames(xattrs: object): object {
+  const bytes = (character: string) => {
+    const code = character.charCodeAt(0);
+    return code >= 0xdc80 && code <= 0xdcff ? Buffer.of(code & 0xff) : Buffer.from(character);
+  };
+  const byteName = (name: string) => Buffer.concat([...name].map(bytes)).toString("latin1");
+  return Object.fromEntries(Object.entries(xattrs).map(([name, value]) => [byteName(name), value]));
 }
 
 /** What listing.py should list. */

@@ -179,18 +179,22 @@ const NODE: fc.Arbitrary<TreeNode> = fc
     }),
     xattrs: XATTRS,
   })
-  .chain((common) =>
-    fc.oneof(
+  .chain((common) => {
+    const xattrs = new Map([...common.xattrs].filter(([name]) => !name.startsWith("user.")));
+    return fc.oneof(
       fc.array(PART, { maxLength: 8 }).map((parts) => ({ ...common, parts })),
       fc.constant({ ...common, type: "directory" as const }),
       fc.string({ minLength: 1, maxLength: 300 }).map((text) => ({
         ...common,
+        xattrs,
         type: "symlink" as const,
         target: Buffer.from(text.replaceAll("\0", "x")).toString("latin1"),
       })),
-      fc.tuple(fc.nat(4095), fc.nat(1_048_575)).map((device) => ({ ...common, type: "block-device" as const, device })),
-    ),
-  );
+      fc
+        .tuple(fc.nat(4095), fc.nat(1_048_575))
+        .map((device) => ({ ...common, xattrs, type: "block-device" as const, device })),
+    );
+  });
 /** Each node goes into one of the directories before it. */
 const TREE = fc.array(fc.record({ name: BYTE_NAME, node: NODE, parent: fc.nat() }), { maxLength: 30 }).map((all) => {
   const directories = [""];
@@ -334,15 +338,17 @@ describe("an ext4 file system that we write", () => {
     const tree = memoryFileTree([
       ["file", { xattrs, mtime: { seconds, nanoseconds: 0 } }],
       ["early", { mtime: { seconds: -seconds, nanoseconds: 1 } }],
+      ["fifo", { type: "fifo", xattrs: new Map([["user.x", filled(1)]]) }],
     ]);
     const plan = planExt4(tree, { uuid: UUID, label: "" }, ctx);
-    const [, early, file] = [...(await readBack(await inMemory(plan))).walk()];
+    const [, early, fifo, file] = [...(await readBack(await inMemory(plan))).walk()];
     expect(early?.mtime).toEqual({ seconds: -(2 ** 31), nanoseconds: 0 });
     expect(file?.mtime).toEqual({ seconds: 2 ** 34 - 2 ** 31 - 1, nanoseconds: 0 });
     expect(file?.xattrs.get("user.kept")).toEqual(Uint8Array.from(filled(10)));
     const codes = diagnostics.map((text) => text.split(" ")[0]);
     expect(codes.filter((name) => name === "EXT_TIME")).toHaveLength(2);
-    expect(codes.filter((name) => name === "EXT_XATTR_LEFT_OUT")).toHaveLength(56 - (file?.xattrs.size ?? 0));
+    expect(codes.filter((name) => name === "EXT_XATTR_LEFT_OUT")).toHaveLength(57 - (file?.xattrs.size ?? 0));
+    expect(fifo?.xattrs.size).toBe(0);
     expect(file?.xattrs.size).toBeGreaterThan(15);
     expect(diagnostics[0]).toContain("EXT_TIME");
   });

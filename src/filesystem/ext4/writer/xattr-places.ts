@@ -19,6 +19,7 @@ const MOST_VALUE = 65536;
 const MOST_NAME = 255;
 /** Attributes that Linux lets programs see on ext4; `system.` has only the two lists of access control. */
 const KEPT: readonly number[] = [1, 2, 3, 4, 6];
+const USER = 1;
 /** POSIX lists of access control. */
 const ACLS: readonly number[] = [2, 3];
 
@@ -54,7 +55,7 @@ export const NO_XATTR_PLACES: XattrPlaces = { inside: undefined, outside: [], va
  */
 export function placeXattrs(entry: Entry, nextInode: number, ctx: Context): XattrPlaces {
   const all = [...entry.xattrs].flatMap(([name, value]) => {
-    const parsed = parse(name, value);
+    const parsed = parse(name, value, entry.type === "file" || entry.type === "directory");
     if (typeof parsed !== "string") return [parsed];
     ctx.diagnostic(xattrLeftOut(name, parsed, entry.path));
     return [];
@@ -80,9 +81,10 @@ export function placeXattrs(entry: Entry, nextInode: number, ctx: Context): Xatt
 }
 
 /** The parts of a name and its value as it is stored, or why it cannot be. */
-function parse(fullName: string, value: Uint8Array): Xattr | string {
+function parse(fullName: string, value: Uint8Array, hasUserXattrs: boolean): Xattr | string {
   const index = KEPT.find((candidate) => belongsTo(fullName, candidate));
   if (index === undefined) return "ext4 has no attributes of this kind";
+  if (index === USER && !hasUserXattrs) return "Linux reads it on files and directories only";
   const name = Buffer.from(fullName.slice(PREFIXES.get(index)?.length), "latin1");
   if (name.length > MOST_NAME) return `a name of ${name.length} bytes is too long`;
   if (value.length > MOST_VALUE) return `a value of ${value.length} bytes is too long`;
