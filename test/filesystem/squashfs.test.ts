@@ -244,6 +244,33 @@ describeWith({ tools: ["xz", "gzip"], corpus: "disk/made" }, "squashfs images of
   });
 });
 
+describe.each([0, 2])("an image of many blocks, read with %d threads", (threads) => {
+  const limits = { ...DEFAULT_LIMITS, threads };
+
+  it.each(["xz", "lz4", "no-fragments"])("%s has the same files in pieces of any size", async (name) => {
+    const fileSystem = await opened(await image(name), createContext({ limits }));
+    const large = fileSystem.content(await file(fileSystem, "large"));
+    for (const size of [1000, 8192, 100_000, large.size]) {
+      const parts: Uint8Array[] = [];
+      for (let at = 0; at < large.size; at += size) parts.push(await large.read(at, Math.min(size, large.size - at)));
+      expect(Buffer.concat(parts).toString() === PLAIN["large"], `${size}`).toBe(true);
+    }
+  });
+
+  it("is refused where a block is damaged that a thread was to unpack", async () => {
+    const bytes = await image("xz");
+    const fileSystem = await opened(bytes, createContext({ limits }));
+    const large = fileSystem.content(await file(fileSystem, "large"));
+    const sound = Buffer.from(await large.read(0, 4096));
+    expect(sound.toString()).toBe(PLAIN["large"]?.slice(0, 4096));
+    const damaged = Buffer.from(bytes);
+    damaged.fill(0xee, 96, damaged.readUInt32LE(0x40) - 1);
+    const other = await opened(damaged, createContext({ limits }));
+    const broken = other.content(await file(other, "large"));
+    await expect((async () => await broken.read(0, broken.size))()).rejects.toMatchObject({ code: "SQUASHFS_BLOCK" });
+  });
+});
+
 /** What becomes of walking an image and reading every file. */
 async function outcome(bytes: Uint8Array, limits = DEFAULT_LIMITS): Promise<string> {
   try {

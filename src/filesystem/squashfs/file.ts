@@ -1,25 +1,10 @@
 import type { BytePath } from "../../bytes/byte-path.ts";
 import type { Steps } from "../../bytes/steps.ts";
-import { LittleEndianView } from "../../bytes/view.ts";
 import type { Block, BlockFile } from "../block-content.ts";
 import { blockDamaged, inodeDamaged, tableTooLarge } from "./errors.ts";
+import { type FragmentEntry, readFragment } from "./fragment.ts";
 import { NO_FRAGMENT, type ReadInode } from "./inode.ts";
-import type { SquashfsVolume } from "./volume.ts";
-
-/** In the size of a block: its bytes stand as they are. */
-const UNCOMPRESSED = 1 << 24;
-
-/** struct squashfs_fragment_entry. */
-class FragmentEntry extends LittleEndianView {
-  static readonly SIZE = 16;
-
-  get start(): number {
-    return this.u64(0x00);
-  }
-  get size(): number {
-    return this.u32(0x08);
-  }
-}
+import { type SquashfsVolume, UNCOMPRESSED } from "./volume.ts";
 
 /** The blocks of a file: whole ones one behind the other, then perhaps a piece of a fragment block. */
 export class SquashfsFile implements BlockFile {
@@ -32,7 +17,10 @@ export class SquashfsFile implements BlockFile {
   /** Bytes from the start of the volume, by block. */
   readonly #starts: Float64Array;
   readonly #fragment: FragmentEntry | undefined;
+  readonly #fragmentIndex: number;
   readonly #fragmentOffset: number;
+  /** The block that is asked for next if the file is read from its start to its end. */
+  #next = 0;
 
   private constructor(
     volume: SquashfsVolume,
@@ -48,6 +36,7 @@ export class SquashfsFile implements BlockFile {
     this.#sizes = sizes;
     this.#starts = new Float64Array(sizes.length);
     this.#fragment = fragment;
+    this.#fragmentIndex = inode.fragment;
     this.#fragmentOffset = inode.fragmentOffset;
     let start = inode.startBlock;
     for (const [index, size] of sizes.entries()) {
@@ -59,7 +48,7 @@ export class SquashfsFile implements BlockFile {
   /** Reads the list of blocks. Throws UnsupportedError SQUASHFS_TABLE_TOO_LARGE, CorruptError SQUASHFS_INODE. */
   static *open(volume: SquashfsVolume, read: ReadInode, path: BytePath): Steps<SquashfsFile> {
     const { size, fragment } = read.inode;
-    const { blockSize, fragments, fragmentTable } = volume.superBlock;
+    const { blockSize, fragments } = volume.superBlock;
     const { tableBytes } = volume.ctx.limits;
     const whole = size / blockSize;
     const length = 4 * (fragment === NO_FRAGMENT ? Math.ceil(whole) : Math.floor(whole));
@@ -68,13 +57,9 @@ export class SquashfsFile implements BlockFile {
     const view = new DataView(list.buffer, list.byteOffset, length);
     const sizes = Uint32Array.from({ length: length / 4 }, (_, index) => view.getUint32(index * 4, true));
     if (fragment === NO_FRAGMENT) return new SquashfsFile(volume, read, sizes, undefined);
-    if (fragment >= fragments || fragmentTable === undefined) {
-      throw inodeDamaged(`ends in fragment ${fragment} of ${fragments}`, volume.name, path);
-    }
-    const entry = yield* volume.tableEntry(fragmentTable, fragment, FragmentEntry.SIZE);
-    // A copy, since the entry outlives the block of metadata.
-    const kept = new FragmentEntry(new Uint8Array(entry), 0, FragmentEntry.SIZE);
-    return new SquashfsFile(volume, read, sizes, kept);
+    const entry = yield* readFragment(volume, fragment);
+    if (entry === undefined) throw inodeDamaged(`ends in fragment ${fragment} of ${fragments}`, volume.name, path);
+    return new SquashfsFile(volume, read, sizes, entry);
   }
 
   // biome-ignore lint/correctness/useYield: other files of blocks have to wait here
@@ -99,7 +84,19 @@ export class SquashfsFile implements BlockFile {
     return unpacked === undefined ? packed : { ...packed, size: unpacked };
   }
 
-  unpack({ at, length }: Extract<Block, { kind: "packed" }>, least: number): Steps<Uint8Array> {
-    return this.#volume.dataBlock(at, length, least);
+  *unpack({ at, length }: Extract<Block, { kind: "packed" }>, least: number): Steps<Uint8Array> {
+    if (at === this.#fragment?.start) yield* this.#volume.fragmentsAhead(this.#fragmentIndex);
+    else this.#unpackAhead(at);
+    return yield* this.#volume.dataBlock(at, length, least);
+  }
+
+  /** Lets threads unpack the blocks behind one that is read: most files are read from their start to their end. */
+  #unpackAhead(at: number): void {
+    const index = this.#starts[this.#next] === at ? this.#next : this.#starts.indexOf(at);
+    this.#next = index + 1;
+    const end = Math.min(index + 1 + this.#volume.blocksAhead, this.#sizes.length);
+    for (let ahead = index + 1; ahead < end; ahead++) {
+      this.#volume.unpackAhead(this.#starts[ahead] ?? 0, this.#sizes[ahead] ?? 0);
+    }
   }
 }

@@ -13,8 +13,12 @@ import {
   tableDamaged,
   versionUnsupported,
 } from "./errors.ts";
+import { readFragment } from "./fragment.ts";
 import { SuperBlock } from "./super-block.ts";
+import { unpackThreads } from "./unpack-threads.ts";
 
+/** In the size of a block of data: its bytes stand as they are. */
+export const UNCOMPRESSED = 1 << 24;
 /** What a block of metadata unpacks to, at most. */
 const METADATA_SIZE = 8192;
 const UNCOMPRESSED_METADATA = 0x8000;
@@ -46,6 +50,12 @@ export class SquashfsVolume {
   readonly #tables: MetadataCache;
   readonly #metadata = new ByteCache<MetadataBlock>(METADATA_KEPT);
   readonly #data = new ByteCache<Uint8Array>(DATA_KEPT);
+  /** Blocks that threads are unpacking, by where they stand. */
+  readonly #ahead = new Map<number, Promise<Uint8Array | undefined>>();
+  /** How many blocks are unpacked before they are asked for: what is kept has to hold them. */
+  readonly blocksAhead: number;
+  /** The fragment that was read last. */
+  #fragment = -1;
 
   private constructor(source: ByteSource, superBlock: SuperBlock, compressor: Compressor, ctx: Context) {
     this.source = source;
@@ -53,6 +63,7 @@ export class SquashfsVolume {
     this.compressor = compressor;
     this.ctx = ctx;
     this.#tables = new MetadataCache(source);
+    this.blocksAhead = Math.min(2 * ctx.limits.threads, Math.floor(DATA_KEPT / 4 / superBlock.blockSize));
   }
 
   /** Throws UnsupportedError SQUASHFS_COMPRESSOR, SQUASHFS_VERSION, CorruptError SQUASHFS_SUPERBLOCK and others. */
@@ -140,9 +151,49 @@ export class SquashfsVolume {
 
   /** What a data block or fragment block unpacks to: at least `least` bytes. */
   *dataBlock(at: number, length: number, least: number): Steps<Uint8Array> {
-    const bytes = this.#data.get(at) ?? (yield* this.#readData(at, length));
+    const early = this.#ahead.get(at);
+    // What a thread could not unpack is unpacked here, which tells why.
+    const unpacked = this.#data.get(at) ?? (early && (yield* settled(early)));
+    const bytes = unpacked ?? (yield* this.#readData(at, length));
     if (bytes.length >= least) return bytes;
     throw blockDamaged(`unpacks to ${bytes.length} bytes, not to ${least}`, this.name, at);
+  }
+
+  /** Lets a thread unpack a block that is likely to be asked for soon, if it is packed and a thread has room. */
+  unpackAhead(at: number, stored: number): void {
+    const isPacked = stored !== 0 && stored <= this.superBlock.blockSize;
+    if (!isPacked || !unpackThreads.hasRoom(this.ctx.limits.threads) || at + stored > this.source.size) return;
+    if (this.#ahead.has(at) || this.#data.get(at) !== undefined) return;
+    this.#ahead.set(at, this.#unpackThere(at, stored));
+  }
+
+  /** The same for the fragments behind one that is read: files come with their fragments in the order of the table. */
+  *fragmentsAhead(index: number): Steps<void> {
+    if (index === this.#fragment) return;
+    const isInOrder = index === this.#fragment + 1;
+    this.#fragment = index;
+    if (!isInOrder) return;
+    for (let ahead = index + 1; ahead <= index + this.blocksAhead; ahead++) {
+      const entry = yield* readFragment(this, ahead);
+      if (entry === undefined) return;
+      this.unpackAhead(entry.start, entry.size);
+    }
+  }
+
+  async #unpackThere(at: number, length: number): Promise<Uint8Array | undefined> {
+    try {
+      // A copy, since a view would take what was read with it to the thread.
+      const packed = Uint8Array.from(await this.source.read(at, length));
+      const { compressor, blockSize: most } = this.superBlock;
+      const bytes = await unpackThreads.unpack({ compressor, packed, most }, this.ctx.limits.threads);
+      if (bytes !== undefined && bytes.length > 0) return this.#data.set(at, bytes, bytes.length);
+      return undefined;
+    } catch {
+      // What is wrong is met again, and told, when the block is asked for.
+      return undefined;
+    } finally {
+      this.#ahead.delete(at);
+    }
   }
 
   *#readData(at: number, length: number): Steps<Uint8Array> {
