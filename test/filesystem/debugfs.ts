@@ -54,16 +54,16 @@ function debugfs(image: string, commands: readonly string[], folder: string): st
   });
 }
 
-/** Everything below the root as debugfs of e2fsprogs sees it, after e2fsck replayed the journal of a copy. */
-export function debugfsListing(image: string, replay: boolean): Listing {
+/** Everything below the root as debugfs of e2fsprogs sees it, after e2fsck replayed the journal of a copy, or repaired all of it. */
+export function debugfsListing(image: string, repair: "nothing" | "journal" | "all"): Listing {
   const folder = mkdtempSync(join(tmpdir(), "transload-debugfs-"));
   try {
     let path = image;
-    if (replay) {
+    if (repair !== "nothing") {
       path = join(folder, "image");
       copyFileSync(image, path);
       try {
-        execFileSync("e2fsck", ["-fy", "-E", "journal_only", path], { stdio: "ignore" });
+        execFileSync("e2fsck", ["-fy", ...(repair === "all" ? [] : ["-E", "journal_only"]), path], { stdio: "ignore" });
       } catch {
         // Its status tells that it changed something.
       }

@@ -12,7 +12,7 @@ import { createContext } from "../../src/context.ts";
 import { format } from "../../src/filesystem/ext4/reader.ts";
 import { corpus, describeWith } from "../support/needs.ts";
 import { unpacked } from "../support/unpack.ts";
-import { ourListing } from "./debugfs.ts";
+import { compareListings, debugfsListing, ourListing } from "./debugfs.ts";
 import { differencesFromDebugfs, NO_ORACLE, REFUSED } from "./ext4-corpus.ts";
 
 describeWith({ corpus: "disk/ext", tools: ["gzip"] }, "damaged ext images", () => {
@@ -35,6 +35,22 @@ describeWith({ corpus: "disk/ext", tools: ["gzip"] }, "damaged ext images", () =
     expect(codes[0]).toBe("EXT_BACKUP_SUPERBLOCK");
   });
 });
+
+describeWith(
+  { corpus: "disk/ext", tools: ["debugfs", "e2fsck", "gzip"] },
+  "ext images without group descriptors",
+  () => {
+    it.each(["f_preen", "f_zero_group"])("%s has by their copies what e2fsck restores", async (name) => {
+      const codes = new Set<string>();
+      const plain = await unpacked(corpus("disk/ext/e2fsprogs", `${name}.image.gz`));
+      await using source = FileSource.open(plain);
+      const ctx = createContext({ diagnostic: ({ code }) => codes.add(code) });
+      const ours = await ourListing(await format.open(source, ctx));
+      expect(compareListings(debugfsListing(plain, "all"), ours, () => false)).toEqual([]);
+      expect([...codes]).toEqual(["EXT_BACKUP_DESCRIPTOR"]);
+    });
+  },
+);
 
 /** The quick ones; ext4-corpus.slow.test.ts has all. */
 const BESIDE_DEBUGFS = [

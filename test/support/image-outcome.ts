@@ -53,7 +53,7 @@ async function listingOutcome({ fileSystem }: Extract<Content, { kind: "file-sys
 const STEP = 1 << 20;
 
 /** A digest of the mebibytes that are not all zeros and of their numbers: the same however the disk is stored. */
-async function diskDigest(disk: ByteSource): Promise<string> {
+export async function diskDigest(disk: ByteSource): Promise<string> {
   const hash = createHash("sha256");
   const part = Buffer.alloc(STEP);
   let number = -1;

@@ -107,11 +107,18 @@ function crc16(seed: number, bytes: Uint8Array): number {
   return crc;
 }
 
+/** Byte offset of the descriptor of `group` in the table that follows the superblock at block `superBlockAt`. */
+export function descriptorOffset(group: number, superBlock: SuperBlock, superBlockAt: number): number {
+  const { blockSize, descSize } = superBlock;
+  const at = (group % Math.floor(blockSize / descSize)) * descSize;
+  return descriptorBlock(group, superBlock, superBlockAt) * blockSize + at;
+}
+
 /**
  * The block that holds the descriptor of `group`. The table follows the superblock (at block `superBlockAt`); with meta_bg
  * it is spread over the groups from descriptor block firstMetaBg on.
  */
-export function descriptorBlock(group: number, superBlock: SuperBlock, superBlockAt: number): number {
+function descriptorBlock(group: number, superBlock: SuperBlock, superBlockAt: number): number {
   const perBlock = Math.floor(superBlock.blockSize / superBlock.descSize);
   const index = Math.floor(group / perBlock);
   if (!superBlock.hasIncompat(INCOMPAT.META_BG) || index < superBlock.firstMetaBg) return superBlockAt + 1 + index;

@@ -10,14 +10,12 @@ import { type FastCommitRecord, fastCommitsOf, writeInode } from "./fast-commit.
 import { IndirectBlocks } from "./indirect-blocks.ts";
 import { MODE } from "./inode.ts";
 import { Journal, JournalBlocks, type Replayed } from "./journal.ts";
-import { COMPAT, featureNames, INCOMPAT, RO_COMPAT, SuperBlock } from "./super-block.ts";
+import { BACKUP_GROUPS, COMPAT, featureNames, INCOMPAT, RO_COMPAT, SuperBlock } from "./super-block.ts";
 import { Volume } from "./volume.ts";
 
 const REFUSED = INCOMPAT.COMPRESSION | INCOMPAT.JOURNAL_DEV | INCOMPAT.DIRDATA;
 const KNOWN_INCOMPAT = Object.values(INCOMPAT).reduce((all, bit) => all | bit, 0);
 const KNOWN_RO_COMPAT = Object.values(RO_COMPAT).reduce((all, bit) => all | bit, 0);
-/** Groups that hold copies under every rule that mke2fs knows, as far as they are worth a look. */
-const BACKUP_GROUPS = [1, 3, 5, 7, 9];
 
 interface Found {
   readonly superBlock: SuperBlock;

@@ -51,6 +51,9 @@ const EXT3_INCOMPAT = INCOMPAT.FILETYPE | INCOMPAT.RECOVER | INCOMPAT.META_BG;
 const EXT3_RO_COMPAT = RO_COMPAT.SPARSE_SUPER | RO_COMPAT.LARGE_FILE | RO_COMPAT.BTREE_DIR;
 const CRC32C_CHECKSUM_TYPE = 1;
 
+/** Groups that hold copies under every rule that mke2fs knows, as far as they are worth a look. */
+export const BACKUP_GROUPS: readonly number[] = [1, 3, 5, 7, 9];
+
 /** struct ext4_super_block; offsets as in the kernel's documentation (filesystems/ext4/globals). */
 export class SuperBlock extends LittleEndianView {
   static readonly SIZE = 0x400;

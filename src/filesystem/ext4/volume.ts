@@ -6,10 +6,10 @@ import type { BlockMap } from "./block-map.ts";
 import { inodeDamaged, superBlockDamaged, warn } from "./errors.ts";
 import { ExtentTree } from "./extent-tree.ts";
 import { type FastCommits, withRanges } from "./fast-commit.ts";
-import { descriptorBlock, GroupDescriptor } from "./group-descriptor.ts";
+import { descriptorOffset, GroupDescriptor } from "./group-descriptor.ts";
 import { IndirectBlocks } from "./indirect-blocks.ts";
 import { INODE_FLAG, Inode } from "./inode.ts";
-import { INCOMPAT, type SuperBlock } from "./super-block.ts";
+import { BACKUP_GROUPS, INCOMPAT, type SuperBlock } from "./super-block.ts";
 
 /** The blocks and inodes of one file system: what all its structures are read through. */
 export class Volume {
@@ -76,21 +76,48 @@ export class Volume {
   }
 
   *#inodeTable(group: number): Steps<number> {
-    const { superBlock } = this;
-    const { descSize } = superBlock;
-    const block = descriptorBlock(group, superBlock, this.#superBlockAt);
-    const at = (group % Math.floor(this.blockSize / descSize)) * descSize;
-    const descriptor = new GroupDescriptor(yield* this.#cache.read(block * this.blockSize + at, descSize), 0, descSize);
-    if (!descriptor.checksumFits(group, superBlock)) {
+    const descriptor = yield* this.#descriptor(group, this.#superBlockAt);
+    const isPlaced = this.#isPlaced(descriptor);
+    const fits = isPlaced && descriptor.checksumFits(group, this.superBlock);
+    const copy = fits ? undefined : yield* this.#copiedDescriptor(group);
+    if (copy !== undefined) {
+      warn(this.ctx, "EXT_BACKUP_DESCRIPTOR", `group descriptor ${group} is damaged, a copy of it is used`, this.name);
+    } else if (!isPlaced) {
+      const what = `the inode table of group ${group} lies at block ${descriptor.inodeTable} of ${this.blocks}`;
+      throw superBlockDamaged(what, this.name, descriptorOffset(group, this.superBlock, this.#superBlockAt));
+    } else if (!fits) {
       warn(this.ctx, "EXT_CHECKSUM", `the checksum of group descriptor ${group} is wrong`, this.name);
     }
-    const tableBlocks = Math.ceil((superBlock.inodesPerGroup * superBlock.inodeSize) / this.blockSize);
-    if (!this.holds(descriptor.inodeTable, tableBlocks)) {
-      const what = `the inode table of group ${group} lies at block ${descriptor.inodeTable} of ${this.blocks}`;
-      throw superBlockDamaged(what, this.name, block * this.blockSize + at);
+    const { inodeTable } = copy ?? descriptor;
+    this.#tables.set(group, inodeTable);
+    return inodeTable;
+  }
+
+  *#descriptor(group: number, superBlockAt: number): Steps<GroupDescriptor> {
+    const { descSize } = this.superBlock;
+    const offset = descriptorOffset(group, this.superBlock, superBlockAt);
+    return new GroupDescriptor(yield* this.#cache.read(offset, descSize), 0, descSize);
+  }
+
+  /** Whether the inode table that it names lies inside the file system. */
+  #isPlaced({ inodeTable }: GroupDescriptor): boolean {
+    const { inodesPerGroup, inodeSize } = this.superBlock;
+    return this.holds(inodeTable, Math.ceil((inodesPerGroup * inodeSize) / this.blockSize));
+  }
+
+  /** What stands behind one of the superblock's copies: each has the whole table, but for meta_bg. */
+  *#copiedDescriptor(group: number): Steps<GroupDescriptor | undefined> {
+    const { superBlock } = this;
+    if (superBlock.hasIncompat(INCOMPAT.META_BG)) return undefined;
+    for (const copy of BACKUP_GROUPS) {
+      const at = superBlock.firstDataBlock + copy * superBlock.blocksPerGroup;
+      const end = descriptorOffset(group, superBlock, at) + superBlock.descSize;
+      if (end > Math.min(this.blocks * this.blockSize, this.source.size)) return undefined;
+      if (at === this.#superBlockAt || !superBlock.hasSuper(copy)) continue;
+      const descriptor = yield* this.#descriptor(group, at);
+      if (this.#isPlaced(descriptor) && descriptor.checksumFits(group, superBlock)) return descriptor;
     }
-    this.#tables.set(group, descriptor.inodeTable);
-    return descriptor.inodeTable;
+    return undefined;
   }
 
   /** Bytes of a file or directory, as the inode says. */
