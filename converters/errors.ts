@@ -29,7 +29,3 @@ export function copyNeedsImages(reference: string): UsageError {
 export function notAMachine(reference: string): UsageError {
   return new UsageError("CONVERT_NOT_A_MACHINE", `${JSON.stringify(reference)} is an image, and this needs a machine`);
 }
-
-export function transportUnsupported(transport: string): UnsupportedError {
-  return new UnsupportedError("CONVERT_TRANSPORT", `the transport ${transport}: is not supported yet`);
-}

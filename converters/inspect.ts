@@ -33,6 +33,8 @@ export interface ImageInspection {
   readonly package: PackageFacts | undefined;
   /** What the layers hold together, where that was asked for. */
   readonly files: { readonly os: GuestInspection["os"]; readonly entries: number; readonly bytes: number } | undefined;
+  /** What names this image as its subject: signatures, bills of material, descriptors. */
+  readonly referrers: readonly Descriptor[];
 }
 
 /** Sizes are bytes everywhere. */
@@ -176,6 +178,7 @@ async function inspectImage(
       manifest,
       config,
       package: readPackageFacts(manifest),
+      referrers: (await source.referrers?.(descriptor.digest)) ?? [],
       files: files ? await filesOf(source, image, ctx) : undefined,
     };
   } finally {

@@ -4,7 +4,7 @@ import { openPackage } from "../src/ovf/open-package.ts";
 import type { Package } from "../src/ovf/package.ts";
 import type { ImageTransport } from "../src/transport/image-transport.ts";
 import { transports } from "../src/transport/index.ts";
-import { notAMachine, transportUnsupported } from "./errors.ts";
+import { notAMachine } from "./errors.ts";
 import { type Guest, type Machine, type MachineOptions, openGuest, openMachine } from "./machine/machine.ts";
 import type { RootOptions } from "./machine/root.ts";
 import { parseReference, type Reference } from "./reference.ts";
@@ -40,10 +40,10 @@ export async function openMachineAt(
   }
 }
 
-/** The transport of an image reference. Throws UnsupportedError CONVERT_TRANSPORT. */
+/** The transport of an image reference. */
 export async function transportOf(reference: Reference): Promise<ImageTransport> {
   const entry = transports.byName(reference.transport);
-  if (entry === undefined) throw transportUnsupported(reference.transport);
+  if (entry === undefined) throw new Error(`${reference.transport} is no transport of images`);
   return await entry.load();
 }
 

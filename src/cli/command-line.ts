@@ -13,6 +13,7 @@ import { verifyCommand } from "./commands/verify.ts";
 import { readConfig } from "./config.ts";
 import { commandLine } from "./errors.ts";
 import { type Environment, runOptions } from "./options.ts";
+import { SECRET_OPTIONS } from "./registry-options.ts";
 
 /** Reads the words, runs the command that they name, and answers the exit code. Throws what the command throws. */
 export async function runCommandLine(argv: readonly string[], version: string, signal: AbortSignal): Promise<number> {
@@ -44,7 +45,8 @@ function printConfig({
   const named = Object.entries(args).filter(
     ([name, value]) => value !== undefined && !/[A-Z]/.test(name) && name.length > 1,
   );
-  process.stdout.write(`${JSON.stringify({ command: words[0], ...Object.fromEntries(named) }, null, 2)}\n`);
+  const shown = named.map(([name, value]) => [name, SECRET_OPTIONS.includes(name) ? "(not shown)" : value]);
+  process.stdout.write(`${JSON.stringify({ command: words[0], ...Object.fromEntries(shown) }, null, 2)}\n`);
   throw new ConfigPrinted();
 }
 

@@ -5,6 +5,7 @@ import { type Context, createContext, DEFAULT_LIMITS, type Diagnostic } from "..
 import { CorruptError } from "../errors.ts";
 import { optionValue } from "./errors.ts";
 import { createLog, type LogFormat } from "./log.ts";
+import { type RegistryArguments, registriesOf } from "./registry-options.ts";
 import { type ProgressStyle, Reporter } from "./reporter.ts";
 
 /** What a command needs from the process that runs it. */
@@ -72,7 +73,7 @@ export const runOptions = {
   tmpdir: { type: "string", group: RUN, describe: "Directory for what must be spooled [default: $TMPDIR]" },
 } as const satisfies Record<string, Options>;
 
-export interface RunArguments {
+export interface RunArguments extends RegistryArguments {
   readonly json: boolean;
   readonly quiet: boolean;
   readonly verbose: boolean;
@@ -110,6 +111,7 @@ function contextFor(args: RunArguments, environment: Environment, reporter: Repo
     epoch: sourceDateEpoch(),
     limits: { ...DEFAULT_LIMITS, threads: args.threads ?? availableParallelism() },
     tmp,
+    registries: registriesOf(args, process.env),
     progress: (event) => reporter.progress(event),
     diagnostic: (diagnostic) => {
       if (args.strict && diagnostic.severity === "warning") throw asError(diagnostic);

@@ -66,6 +66,11 @@ export class Fields {
     this.#fields = new Map(Object.entries(value));
   }
 
+  /** The keys, in the order in which they were written. */
+  names(): readonly string[] {
+    return [...this.#fields.keys()];
+  }
+
   has(key: string): boolean {
     return (this.#fields.get(key) ?? null) !== null;
   }

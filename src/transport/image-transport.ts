@@ -16,6 +16,8 @@ export interface ImageSource extends AsyncDisposable {
   blob(descriptor: Descriptor): AsyncIterable<Uint8Array>;
   /** The same for whoever checks size and digest itself, as `putBlob` does: hashing twice is half the time of a copy. */
   uncheckedBlob?(descriptor: Descriptor): AsyncIterable<Uint8Array>;
+  /** The manifests that name this one as their subject, where a place keeps a list of them. */
+  referrers?(digest: Digest): Promise<readonly Descriptor[]>;
 }
 
 /** A blob's bytes. A function gives the same bytes again each time: a registry asks again when an upload was broken. */

@@ -16,4 +16,10 @@ export const transports: Catalog<ImageTransport> = new Catalog([
     suffixes: [],
     load: () => import("./docker-archive.ts").then((module) => module.transport),
   },
+  {
+    name: "docker",
+    magic: [],
+    suffixes: [],
+    load: () => import("./docker/transport.ts").then((module) => module.transport),
+  },
 ]);

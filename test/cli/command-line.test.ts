@@ -91,7 +91,9 @@ describe("transload", () => {
     [["diff", HELLO, HELLO, "--ignore", "colour"], 2, "USAGE_OPTION"],
     [["inspect", "raw:nothing"], 66, "FILE_NOT_FOUND"],
     [["ls", "oci:first:latest"], 66, "FILE_NOT_FOUND"],
-    [["convert", HELLO, "docker://localhost/x"], 69, "CONVERT_TRANSPORT"],
+    [["convert", HELLO, "docker://localhost:1/x", "--retry-times", "0"], 75, "REGISTRY_CONNECTION"],
+    [["convert", HELLO, "docker://localhost:1/x", "--dest-creds", "hunter2"], 2, "USAGE_OPTION"],
+    [["inspect", "docker://localhost:1/UPPER"], 2, "TRANSPORT_REFERENCE"],
     [["cat", HELLO, "/no/such"], 66, "GUEST_PATH_MISSING"],
     [["cat", HELLO, "/etc"], 2, "GUEST_PATH_TYPE"],
   ])("%j ends with %i, on stderr alone", (args, status, code) => {
@@ -99,6 +101,13 @@ describe("transload", () => {
     expect(outcome).toMatchObject({ status, stdout: "" });
     expect(outcome.stderr).toContain(code);
     expect(outcome.stderr).not.toMatch(/\n\s+at /);
+    expect(outcome.stderr).not.toContain("hunter2");
+  });
+
+  it("shows the options in force without their secrets", () => {
+    const { stdout } = run(["inspect", "oci:x", "--src-creds", "me:hunter2", "--retry-times", "7", "--print-config"]);
+    expect(JSON.parse(stdout)).toMatchObject({ "src-creds": "(not shown)", "retry-times": "7" });
+    expect(stdout).not.toContain("hunter2");
   });
 
   it("completes commands", () => {

@@ -2,6 +2,7 @@ import type { CommandModule } from "yargs";
 import { bytePath } from "../../bytes/byte-path.ts";
 import { noSuchPath, notAFile } from "../errors.ts";
 import { type Environment, type RunArguments, withContext } from "../options.ts";
+import { sourceRegistryOptions } from "../registry-options.ts";
 import { type FilesArguments, filesOptions, inputOptions, platformOption } from "./input-options.ts";
 
 interface Arguments extends RunArguments, FilesArguments {
@@ -22,7 +23,7 @@ export function catCommand(environment: Environment): CommandModule<object, Argu
           demandOption: true,
           describe: "A file in it; symlinks are followed inside the machine",
         })
-        .options({ ...inputOptions, ...platformOption })
+        .options({ ...inputOptions, ...platformOption, ...sourceRegistryOptions })
         .example("$0 cat web01.ova /etc/os-release", "to standard output")) as never,
     handler: async (args) => {
       await withContext(args, environment, async (ctx) => {

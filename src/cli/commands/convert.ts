@@ -7,6 +7,7 @@ import { fileError } from "../../bytes/file-source.ts";
 import type { LayerCompression } from "../../oci/layer-writer.ts";
 import { describeFailure, optionValue } from "../errors.ts";
 import { type Environment, type RunArguments, withContext } from "../options.ts";
+import { registryOptions } from "../registry-options.ts";
 import { renderPlan } from "../render/plan.ts";
 import { applianceOptions, applianceRequest } from "./appliance-options.ts";
 import { inputOptions, machineOptions } from "./input-options.ts";
@@ -19,6 +20,7 @@ const OUTPUT = "Output:";
 export const convertOptions = {
   ...inputOptions,
   ...applianceOptions,
+  ...registryOptions,
   as: {
     type: "string",
     default: "container",
@@ -125,7 +127,7 @@ function builder(yargs: Argv) {
     .positional("destination", {
       type: "string",
       demandOption: true,
-      describe: "The image: oci:DIR:TAG, docker-archive:FILE...; or FILE.ova, ovf:FOLDER",
+      describe: "The image: oci:DIR:TAG, docker://HOST/NAME:TAG...; or FILE.ova, ovf:FOLDER",
     })
     .options(convertOptions)
     .example("$0 convert web01.ova oci:images:web01", "prints the digest of the image")

@@ -3,6 +3,7 @@ import type { Argv, CommandModule } from "yargs";
 import type { ConvertRequest } from "../../../converters/convert.ts";
 import { fileError } from "../../bytes/file-source.ts";
 import { type Environment, type RunArguments, withContext } from "../options.ts";
+import { registryOptions } from "../registry-options.ts";
 import { renderPlan } from "../render/plan.ts";
 
 interface Arguments extends RunArguments {
@@ -20,6 +21,7 @@ function builder(yargs: Argv) {
   return yargs
     .positional("source", { type: "string", demandOption: true, describe: "The image: docker://REF, oci:DIR:TAG..." })
     .positional("destination", { type: "string", demandOption: true, describe: "Where it goes" })
+    .options(registryOptions)
     .option("all", {
       type: "boolean",
       default: false,
@@ -35,6 +37,7 @@ function builder(yargs: Argv) {
     .option("dry-run", { type: "boolean", default: false, describe: "Print what would be copied" })
     .conflicts("all", "platform")
     .example("$0 copy docker-archive:web.tar oci:images:web", "prints the digest of the image")
+    .example("$0 copy docker://HOST/web:1.0 docker://OTHER/web:1.0", "what is there already is not sent")
     .example("$0 copy --all oci:images:web oci-archive:web.tar:1.0", "every platform");
 }
 

@@ -1,5 +1,6 @@
 import type { CommandModule } from "yargs";
 import { type Environment, type RunArguments, withContext } from "../options.ts";
+import { sourceRegistryOptions } from "../registry-options.ts";
 import { renderInspection } from "../render/inspection.ts";
 import { type FilesArguments, filesOptions, inputOptions, platformOption } from "./input-options.ts";
 
@@ -16,7 +17,7 @@ export function inspectCommand(environment: Environment): CommandModule<object, 
     builder: ((yargs: import("yargs").Argv) =>
       yargs
         .positional("source", { type: "string", demandOption: true, describe: "A machine or an image" })
-        .options({ ...inputOptions, ...platformOption })
+        .options({ ...inputOptions, ...platformOption, ...sourceRegistryOptions })
         .option("files", {
           type: "boolean",
           default: false,
@@ -24,6 +25,7 @@ export function inspectCommand(environment: Environment): CommandModule<object, 
           describe: "Read the layers of an image too: its system, files and bytes",
         })
         .example("$0 inspect web01.ova", "hardware, disks, file systems, guest, services, ports")
+        .example("$0 inspect docker://HOST/web01:1.0", "an image where it is, without fetching its layers")
         .example("$0 inspect web01.ova --json | jq '.machines[0].guest.services'", "for scripts")) as never,
     handler: async (args) => {
       await withContext(args, environment, async (ctx) => {

@@ -3,6 +3,7 @@ import { bytePath, displayPath } from "../../bytes/byte-path.ts";
 import type { Entry } from "../../bytes/entry.ts";
 import { noSuchPath } from "../errors.ts";
 import { type Environment, type RunArguments, withContext } from "../options.ts";
+import { sourceRegistryOptions } from "../registry-options.ts";
 import { type FilesArguments, filesOptions, inputOptions, platformOption } from "./input-options.ts";
 
 interface Arguments extends RunArguments, FilesArguments {
@@ -21,7 +22,7 @@ export function lsCommand(environment: Environment): CommandModule<object, Argum
       yargs
         .positional("source", { type: "string", demandOption: true, describe: "A machine or an image" })
         .positional("path", { type: "string", default: "/", describe: "A directory or file in it" })
-        .options({ ...inputOptions, ...platformOption })
+        .options({ ...inputOptions, ...platformOption, ...sourceRegistryOptions })
         .option("long", {
           type: "boolean",
           alias: "l",

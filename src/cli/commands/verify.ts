@@ -1,6 +1,7 @@
 import type { CommandModule } from "yargs";
 import { describeWhere } from "../../errors.ts";
 import { type Environment, type RunArguments, withContext } from "../options.ts";
+import { sourceRegistryOptions } from "../registry-options.ts";
 
 interface Arguments extends RunArguments {
   readonly source: string;
@@ -14,6 +15,7 @@ export function verifyCommand(environment: Environment): CommandModule<object, A
     builder: ((yargs: import("yargs").Argv) =>
       yargs
         .positional("source", { type: "string", demandOption: true, describe: "A machine or an image" })
+        .options(sourceRegistryOptions)
         .example("$0 verify web01.ova", "manifest, signature, disks and file systems")
         .example("$0 verify oci:images:web01", "digests, media types, layers")) as never,
     handler: async (args) => {

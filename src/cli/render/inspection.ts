@@ -127,7 +127,15 @@ function carried({ kind, name, ovfVersion, producer, members, machines }: Packag
   ];
 }
 
-function image({ reference, descriptor, manifest, config, package: facts, files }: ImageInspection): string[] {
+function image({
+  reference,
+  descriptor,
+  manifest,
+  config,
+  package: facts,
+  files,
+  referrers,
+}: ImageInspection): string[] {
   if (facts !== undefined) return [`${reference}: ${descriptor.digest}`, ...carried(facts).map(shown)];
   const execution = config?.execution;
   return [
@@ -147,6 +155,9 @@ function image({ reference, descriptor, manifest, config, package: facts, files 
     ...Object.entries(manifest.annotations ?? {}).map(([name, value]) => `  annotation     ${name}=${value}`),
     ...manifest.layers.map(
       ({ digest, size, mediaType }) => `  layer          ${bytes(size).padStart(9)}  ${digest}  ${mediaType}`,
+    ),
+    ...referrers.map(({ digest, mediaType, artifactType }) =>
+      shown(`  referred by    ${digest}  ${artifactType ?? mediaType}`),
     ),
   ];
 }
