@@ -40,6 +40,11 @@ export async function openMachineAt(
   }
 }
 
+/** For reading what stands at a destination: the registry there is asked as the destination is. */
+export function asDestination(ctx: Context): Context {
+  return { ...ctx, registries: { ...ctx.registries, source: ctx.registries.destination ?? {} } };
+}
+
 /** The transport of an image reference. */
 export async function transportOf(reference: Reference): Promise<ImageTransport> {
   const entry = transports.byName(reference.transport);

@@ -8,7 +8,7 @@ import { openPackage } from "../src/ovf/open-package.ts";
 import type { Member, Package } from "../src/ovf/package.ts";
 import type { ConvertRequest, Places } from "./conversion.ts";
 import { LABEL_PREFIX } from "./guest/labels.ts";
-import { transportOf } from "./open.ts";
+import { asDestination, transportOf } from "./open.ts";
 import type { TargetFacts } from "./result.ts";
 
 const SOURCE_DIGEST = `${LABEL_PREFIX}source.digest`;
@@ -77,7 +77,7 @@ export type Made = Pick<TargetFacts, "digest" | "mediaType" | "size">;
 /** The image at the destination, if it was made of the same source with the same options. */
 export async function findMade(wanted: Provenance, { to }: Places, ctx: Context): Promise<Made | undefined> {
   try {
-    await using source = await (await transportOf(to)).openSource(to.details, ctx);
+    await using source = await (await transportOf(to)).openSource(to.details, asDestination(ctx));
     const { descriptor, bytes } = await source.manifest();
     const { annotations } = parseManifest(bytes, descriptor.mediaType, descriptor.digest);
     const same = annotations?.[SOURCE_DIGEST] === wanted.source && annotations[OPTIONS_DIGEST] === wanted.options;

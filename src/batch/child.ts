@@ -11,6 +11,8 @@ export interface Launcher {
 export interface ChildOptions {
   /** Words behind `convert SOURCE DESTINATION`. */
   readonly convertArgs: readonly string[];
+  /** The caller's own where absent. */
+  readonly environment?: NodeJS.ProcessEnv;
   /** After this many milliseconds the conversion is stopped; never where absent. */
   readonly timeoutMs?: number;
   /** For V8's own memory, in MiB; compressed data lies outside of it. */
@@ -36,7 +38,8 @@ export async function convertInChild(
   const heap = options.heapMegabytes === undefined ? [] : [`--max-old-space-size=${options.heapMegabytes}`];
   const quiet = ["--json", "--quiet", "--progress", "none"];
   const words = [...heap, ...launcher.args, "convert", source, destination, ...quiet, ...options.convertArgs];
-  const child = spawn(launcher.program, words, { stdio: ["ignore", "pipe", "pipe"] });
+  const env = options.environment === undefined ? {} : { env: options.environment };
+  const child = spawn(launcher.program, words, { ...env, stdio: ["ignore", "pipe", "pipe"] });
   const output = collected(child.stdout, MOST_OUTPUT);
   const messages = tail(child.stderr, STDERR_KEPT);
   const ended = new Promise<{ readonly code: number | null; readonly signal: string | null; readonly cause?: Error }>(

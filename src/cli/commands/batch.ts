@@ -6,6 +6,7 @@ import type { ReportLine } from "../../batch/report.ts";
 import type { Context } from "../../context.ts";
 import { optionValue } from "../errors.ts";
 import { type Environment, type RunArguments, runOptions, wholeNumber, withContext } from "../options.ts";
+import { SECRET_OPTIONS } from "../registry-options.ts";
 import { renderSummary } from "../render/summary.ts";
 import type { Reporter } from "../reporter.ts";
 import { convertOptions } from "./convert.ts";
@@ -120,6 +121,7 @@ async function run(items: readonly BatchItem[], args: Arguments, ctx: Context, r
       ...convertArgs(args),
       `--threads=${args.threads ?? Math.max(1, Math.floor(availableParallelism() / jobs))}`,
     ],
+    environment: { ...process.env, ...secretsOf(args) },
     ...(args.timeout === undefined ? {} : { timeoutMs: duration(args.timeout) }),
   };
   const launcher = { program: process.execPath, args: [...process.execArgv, process.argv[1] ?? ""] };
@@ -177,10 +179,20 @@ function duration(text: string): number {
 
 /** Those that every conversion gets as the batch has them. */
 const HANDED_ON = [
-  ...Object.keys(convertOptions).filter((name) => name !== "dry-run" && name !== "digestfile"),
+  ...Object.keys(convertOptions).filter((name) => ![...SECRET_OPTIONS, "dry-run", "digestfile"].includes(name)),
   ...Object.keys(runOptions).filter((name) => name === "strict" || name === "tmpdir"),
   "config",
 ];
+
+/** What nobody may read in the list of processes goes by the environment. */
+function secretsOf(args: Arguments): NodeJS.ProcessEnv {
+  const given = SECRET_OPTIONS.map((name) => [name, (args as Readonly<Record<string, unknown>>)[name]] as const);
+  return Object.fromEntries(
+    given.flatMap(([name, value]) =>
+      value === undefined ? [] : [[`TRANSLOAD_${name.replaceAll("-", "_").toUpperCase()}`, String(value)]],
+    ),
+  );
+}
 
 function convertArgs(args: Arguments): string[] {
   return HANDED_ON.flatMap((name) => {
