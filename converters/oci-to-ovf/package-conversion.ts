@@ -1,6 +1,7 @@
 import { displayPath } from "../../src/bytes/byte-path.ts";
 import { OutputFile } from "../../src/bytes/output-file.ts";
 import { OutputFolder } from "../../src/bytes/output-folder.ts";
+import type { Diagnostic } from "../../src/context.ts";
 import type { ImageConversion, SourceImage } from "../conversion.ts";
 import { targetWrong } from "../package-form/errors.ts";
 import { readPackageFacts } from "../package-form/facts.ts";
@@ -32,6 +33,8 @@ export const conversion: ImageConversion = {
     } else {
       await using file = await OutputFile.open(to.details, { force }, ctx);
       await writeFile(artifact, file, ctx);
+      if (/\.gz$/i.test(layout.name) && !/(\.gz|^-)$/i.test(to.details))
+        ctx.diagnostic(compressed(layout.name, to.details));
     }
     return {
       source: sourceFacts(from),
@@ -52,6 +55,17 @@ function becomesFolder({ shape, transport, name }: PackageLayout, { transport: t
   if (shape === "folder") throw targetWrong(`the folder of ${name}`, `${target}:`, "ovf:FOLDER");
   if (target !== transport) throw targetWrong(name, `${target}:`, `${transport}:FILE`);
   return false;
+}
+
+/** The same bytes are the promise, whatever they are called. */
+function compressed(name: string, file: string): Diagnostic {
+  return {
+    code: "PACKAGE_COMPRESSED",
+    severity: "warning",
+    message: `the file is compressed as ${JSON.stringify(name)} was`,
+    where: { file },
+    advice: "call it .gz, or decompress it before others read it",
+  };
 }
 
 function sourceFacts({ image }: SourceImage): Omit<SourceFacts, "ref"> {

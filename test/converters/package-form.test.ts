@@ -122,6 +122,8 @@ describe("a package in an image", () => {
     await unpack(at("back.ova.gz"));
     expect(readFileSync(at("back.ova.gz")).equals(readFileSync(at("a.ova.gz")))).toBe(true);
     expect(await codeOf(unpack(`ovf:${at("folder")}`))).toBe("PACKAGE_TARGET");
+    const { warnings } = await unpack(at("back.ova"));
+    expect(warnings).toMatchObject([{ code: "PACKAGE_COMPRESSED", path: at("back.ova") }]);
   });
 
   it("keeps a bare disk, whatever is in it, under its own name only", async () => {
