@@ -102,7 +102,7 @@ async function writeImage(plan: ContainerPlan, destination: ImageDestination, ct
   tally.diagnose(ctx);
   const image = {
     layer: layerBlob,
-    diffId: layer.diffId,
+    diffId: layer.diffIdOf(layerBlob.digest),
     platform: policy.platform,
     execution: policy.config,
     annotations: policy.annotations,
@@ -113,7 +113,7 @@ async function writeImage(plan: ContainerPlan, destination: ImageDestination, ct
   return {
     manifest,
     layer: layerBlob,
-    diffId: layer.diffId,
+    diffId: layer.diffIdOf(layerBlob.digest),
     config,
     report: tally.report(),
     layerPlain: plain,

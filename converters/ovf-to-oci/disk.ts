@@ -155,7 +155,7 @@ async function writeImage(plan: DiskPlan, destination: ImageDestination, ctx: Co
   reportSize(disk, blob.size, ctx);
   const image = {
     layer: blob,
-    diffId: layer.diffId,
+    diffId: layer.diffIdOf(blob.digest),
     platform: guest.platform,
     execution: { labels },
     annotations,
@@ -163,7 +163,14 @@ async function writeImage(plan: DiskPlan, destination: ImageDestination, ctx: Co
   };
   const { manifest, config } = await putImage(destination, image, ctx);
   const { reused } = layer.totals;
-  return { manifest, layer: blob, diffId: layer.diffId, config, layerReused: reused, spooled: file.spooled };
+  return {
+    manifest,
+    layer: blob,
+    diffId: layer.diffIdOf(blob.digest),
+    config,
+    layerReused: reused,
+    spooled: file.spooled,
+  };
 }
 
 function reportSize({ member, device }: MachineDisk, size: number, ctx: Context): void {

@@ -57,7 +57,8 @@ export class LayerWriter {
   /** The layer's blob, once. Each chunk is valid until the next is asked for. */
   async *bytes(): AsyncIterable<Uint8Array> {
     const { kind, level } = this.#compression;
-    const onPlain = (bytes: Uint8Array) => void this.#hash.update(bytes);
+    // Whoever stores the blob hashes it: once is enough.
+    const onPlain = (bytes: Uint8Array) => void (kind === "none" || this.#hash.update(bytes));
     const options = {
       coding: kind === "gzip" ? "gzip" : "identity",
       level,
@@ -68,10 +69,10 @@ export class LayerWriter {
     this.#diffId = `sha256:${this.#hash.digest("hex")}`;
   }
 
-  /** sha256 of the uncompressed tar; known when `bytes` has ended. */
-  get diffId(): Digest {
+  /** sha256 of the uncompressed tar, known when `bytes` has ended: that of the `blob` where nothing is compressed. */
+  diffIdOf(blob: Digest): Digest {
     if (this.#diffId === undefined) throw new Error("the layer has not been written to its end");
-    return this.#diffId;
+    return this.#compression.kind === "none" ? blob : this.#diffId;
   }
 
   /** Entries written so far. */

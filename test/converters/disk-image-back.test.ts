@@ -96,7 +96,7 @@ describe("a disk image", () => {
     const blob = await destination.putBlob(layer.bytes(), { mediaType: layer.mediaType });
     const image = {
       layer: blob,
-      diffId: layer.diffId,
+      diffId: layer.diffIdOf(blob.digest),
       platform: { os: "linux", architecture: "amd64" },
       execution: { labels: { "io.transload.form": "disk" } },
       annotations: {},

@@ -1,4 +1,5 @@
 import { execFileSync } from "node:child_process";
+import { createHash } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -58,6 +59,7 @@ async function image(tag: string, options: Partial<ConvertRequest> = {}): Promis
   const packed = blob(layer.digest);
   const tar = layer.mediaType.endsWith("gzip") ? gunzipSync(packed) : packed;
   const config = JSON.parse(blob(manifest.config.digest).toString());
+  expect(config.rootfs.diff_ids).toEqual([`sha256:${createHash("sha256").update(tar).digest("hex")}`]);
   return { config, tar, layerType: layer.mediaType, result };
 }
 
