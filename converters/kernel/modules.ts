@@ -21,13 +21,21 @@ export interface KernelModule {
   readonly bytes: Uint8Array;
 }
 
+/** Whether a path is that of a driver that is probably wanted, for those who read a package only once. */
+export function isLikelyDriver(path: BytePath): boolean {
+  const name = moduleName(path);
+  return name !== undefined && LIKELY.has(name);
+}
+
+const LIKELY: ReadonlySet<string> = new Set([...DRIVERS, ...LIKELY_DEPENDENCIES]);
+
 interface Known extends KernelModule {
   readonly depends: readonly string[];
 }
 
 /** `virtio_blk` for lib/modules/6.1/kernel/drivers/block/virtio-blk.ko.xz; undefined for what is no module of that release. */
-function moduleName(path: BytePath, release: string): string | undefined {
-  if (!path.startsWith(`lib/modules/${release}/`)) return undefined;
+function moduleName(path: BytePath, release?: string): string | undefined {
+  if (!path.startsWith(release === undefined ? "lib/modules/" : `lib/modules/${release}/`)) return undefined;
   return /^(.+)\.ko(?:\.(?:xz|zst|gz))?$/.exec(baseName(path))?.[1]?.replaceAll("-", "_");
 }
 
@@ -35,7 +43,7 @@ function moduleName(path: BytePath, release: string): string | undefined {
 export async function driversOf(source: KernelSource, release: string): Promise<readonly KernelModule[]> {
   const known = new Map<string, Known>();
   const existing = new Set<string>();
-  let wanted = new Set([...DRIVERS, ...LIKELY_DEPENDENCIES]);
+  let wanted = LIKELY;
   for (let round = 0; wanted.size > 0 && round < MOST_ROUNDS; round++) {
     const isWanted = (path: BytePath) => {
       const name = moduleName(path, release);

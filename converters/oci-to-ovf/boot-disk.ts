@@ -1,10 +1,10 @@
-import { createHash } from "node:crypto";
 import { biosLoader, COMMAND_LINE_BYTES, prepareBiosStart } from "../../src/boot/bios-loader.ts";
 import { efiLoader } from "../../src/boot/efi-application.ts";
 import { commandLineTooLong } from "../../src/boot/errors.ts";
 import { asksForInitrd, type LinuxImage } from "../../src/boot/linux-image.ts";
 import { type Content, contentOf, joinContents } from "../../src/bytes/content.ts";
 import { compose, type Region } from "../../src/bytes/regions.ts";
+import { uuidOf } from "../../src/bytes/uuid.ts";
 import { type FatFile, LEAST_FAT32_BYTES, writeFat32 } from "../../src/filesystem/fat/writer.ts";
 import { BACKUP_SECTORS, PARTITION_TYPE, writeGpt } from "../../src/volume/gpt-writer.ts";
 
@@ -33,20 +33,11 @@ export interface BootDiskIds {
 
 /** Identifiers made from a seed, so that the same input always gives the same disk. */
 export function bootDiskIds(seed: string): BootDiskIds {
-  return {
-    disk: uuidFrom(seed, "disk"),
-    bios: uuidFrom(seed, "bios"),
-    esp: uuidFrom(seed, "esp"),
-    root: uuidFrom(seed, "root"),
-  };
-}
-
-/** A UUID of version 8 (RFC 9562 5.8) made from a text and what it is for. */
-export function uuidFrom(seed: string, purpose: string): string {
-  const bytes = createHash("sha256").update(`transload\0${purpose}\0${seed}`).digest().subarray(0, 16);
-  bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x80;
-  bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
-  return bytes.toString("hex").replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
+  const of = (what: string) =>
+    uuidOf(`appliance
+${what}
+${seed}`);
+  return { disk: of("disk"), bios: of("bios"), esp: of("esp"), root: of("root") };
 }
 
 /** Bytes of a disk besides its root, which must be a multiple of 4096 bytes. */

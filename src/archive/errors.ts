@@ -65,6 +65,10 @@ export function paxRecordMalformed(file: string, offset: number): CorruptError {
   });
 }
 
+export function rpmDamaged(file: string, offset: number, reason: string): CorruptError {
+  return new CorruptError("ARCHIVE_RPM", `the RPM package is damaged: ${reason}`, { where: { file, offset } });
+}
+
 export function sizeNegative(file: string, offset: number, size: number): CorruptError {
   return new CorruptError("ARCHIVE_NUMBER", `a member says that it is ${size} bytes long`, { where: { file, offset } });
 }
