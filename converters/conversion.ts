@@ -4,12 +4,13 @@ import type { OpenImage } from "../src/transport/open-image.ts";
 import type { Omission } from "./converter.ts";
 import type { MachineOptions } from "./machine/machine.ts";
 import type { ApplianceOptions } from "./oci-to-ovf/appliance.ts";
+import type { BootOptions } from "./oci-to-ovf/machine-plan.ts";
 import type { ContainerOptions } from "./ovf-to-oci/container.ts";
 import type { Reference } from "./reference.ts";
 import type { ConversionResult, ResultWarning, SourceFacts, TargetFacts } from "./result.ts";
 
 /** One conversion, in the words of the command line. */
-export interface ConvertRequest extends MachineOptions, ContainerOptions, ApplianceOptions {
+export interface ConvertRequest extends MachineOptions, ContainerOptions, ApplianceOptions, BootOptions {
   /** `[transport:]details` */
   readonly source: string;
   /** `[transport:]details` */

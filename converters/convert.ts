@@ -32,6 +32,10 @@ const IMAGE_KINDS: readonly {
     is: isDiskImage,
     load: () => import("./oci-to-ovf/disk-conversion.ts").then((module) => module.conversion),
   },
+  {
+    is: ({ config }) => config !== undefined,
+    load: () => import("./oci-to-ovf/appliance-conversion.ts").then((module) => module.conversion),
+  },
 ];
 
 /** Converts what stands at the source. Nothing is visible at the destination unless this returns. */

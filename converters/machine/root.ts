@@ -57,11 +57,17 @@ export async function findRoot(stack: StorageStack, options: RootOptions, ctx: C
   throw errors.rootAmbiguous([root, ...others].map(title), `/dev/${root.place.device}`);
 }
 
+/** Partitions that say that they are a root (Discoverable Partitions Specification), as those of our appliances do. */
+const ROOT_TYPES: ReadonlySet<string> = new Set([
+  "4F68BCE3-E8CD-4DB1-96E7-FBCAF984B709",
+  "B921B045-1DF0-41C3-AF44-4C6F280D3FAE",
+]);
+
 /** Subvolumes in which distributions keep their root. */
 const ROOT_SUBVOLUMES = ["@", "root"];
 
 async function candidateOn(place: Place, content: FileSystemContent): Promise<Candidate | undefined> {
-  const rank = await rankOf(content.fileSystem);
+  const rank = (await rankOf(content.fileSystem)) || (ROOT_TYPES.has(place.volume?.type ?? "") ? 1 : 0);
   if (rank > 0) return await candidate(place, content.fileSystem, rank);
   for (const subvolume of content.type === "btrfs" ? ROOT_SUBVOLUMES : []) {
     try {

@@ -10,6 +10,7 @@ import { type Environment, type RunArguments, withContext } from "../options.ts"
 import { registryOptions } from "../registry-options.ts";
 import { renderPlan } from "../render/plan.ts";
 import { applianceOptions, applianceRequest } from "./appliance-options.ts";
+import { BOOT_OPTION_NAMES, bootOptions } from "./boot-options.ts";
 import { inputOptions, machineOptions } from "./input-options.ts";
 
 const IMAGE = "Image:";
@@ -21,6 +22,7 @@ export const convertOptions = {
   ...inputOptions,
   ...applianceOptions,
   ...registryOptions,
+  ...bootOptions,
   as: {
     type: "string",
     default: "container",
@@ -122,7 +124,7 @@ function builder(yargs: Argv) {
     .positional("source", {
       type: "string",
       demandOption: true,
-      describe: "The machine: FILE.ova, FOLDER, ova:-, vmdk:FILE...; or an image that was made of one",
+      describe: "The machine: FILE.ova, FOLDER, ova:-, vmdk:FILE...; or an image: oci:DIR:TAG...",
     })
     .positional("destination", {
       type: "string",
@@ -133,7 +135,8 @@ function builder(yargs: Argv) {
     .example("$0 convert web01.ova oci:images:web01", "prints the digest of the image")
     .example("curl -s URL/web01.ova | $0 convert ova:- docker-archive:- --tag web01 | docker load", "through pipes")
     .example("$0 convert web01.ova oci:store:web01 --as package", "the untouched package as an artifact")
-    .example("$0 convert oci:store:web01 back.ova", "the same bytes again");
+    .example("$0 convert oci:store:web01 back.ova", "the same bytes again")
+    .example("$0 convert oci:images:nginx nginx.ova --kernel linux-image.deb", "an appliance that boots");
 }
 
 type Arguments = ArgumentsCamelCase<Awaited<ReturnType<typeof builder>["argv"]>> & RunArguments;
@@ -216,6 +219,7 @@ const SAME_NAMES = [
     "keepXattrs",
     "lockPasswords",
   ] as const),
+  ...BOOT_OPTION_NAMES,
 ];
 
 function requestOf(args: Arguments, environment: Environment): ConvertRequest {

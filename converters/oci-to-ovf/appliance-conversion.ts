@@ -1,0 +1,70 @@
+import { basename } from "node:path";
+import { platformText } from "../../src/oci/platform.ts";
+import type { ImageConversion, Places, SourceImage } from "../conversion.ts";
+import { LABEL_PREFIX } from "../guest/labels.ts";
+import { applianceForm, writeAppliance } from "./appliance.ts";
+import { formUnwritable } from "./errors.ts";
+import { planMachine } from "./machine-plan.ts";
+
+/** An image as an appliance that boots. */
+export const conversion: ImageConversion = {
+  async plan(from, request, places, ctx) {
+    formOf(places);
+    const { uses } = await withClosing((closing) => planMachine(from, nameOf(from, places), request, closing, ctx));
+    return { form: "container", uses, omissions: [], secrets: [], tempBytes: 0 };
+  },
+
+  async run(from, request, places, ctx) {
+    const form = formOf(places);
+    const name = nameOf(from, places);
+    const { descriptor, config } = from.image;
+    return await withClosing(async (closing) => {
+      const { disk, os } = await planMachine(from, name, request, closing, ctx);
+      const labels = config?.execution.labels;
+      const system = {
+        name,
+        os,
+        disks: [disk],
+        identity: descriptor.digest,
+        ...(labels === undefined ? {} : { labels }),
+      };
+      const { force = false } = request;
+      const { size } = await writeAppliance({ systems: [system], ...form, force, options: request }, ctx);
+      return {
+        source: { size: descriptor.size, kind: "image" },
+        target: {
+          mode: "container",
+          size,
+          ...(config === undefined ? {} : { platform: platformText(config.platform) }),
+        },
+        ...(config === undefined ? {} : { config: config.execution }),
+        bytesWritten: size,
+        bytesReused: 0,
+        tempBytes: 0,
+      };
+    });
+  },
+};
+
+async function withClosing<T>(work: (closing: AsyncDisposable[]) => Promise<T>): Promise<T> {
+  const closing: AsyncDisposable[] = [];
+  try {
+    return await work(closing);
+  } finally {
+    for (const each of closing.reverse()) await each[Symbol.asyncDispose]();
+  }
+}
+
+function formOf({ to }: Places) {
+  const form = applianceForm(to);
+  if (form === undefined) throw formUnwritable(to.transport);
+  return form;
+}
+
+/** The machine's name: as it was recorded, else that of the file, else that of the image. */
+function nameOf({ image }: SourceImage, { to, from }: Places): string {
+  const recorded = image.config?.execution.labels?.[`${LABEL_PREFIX}vm.name`];
+  const file = to.details === "-" ? "" : basename(to.details).replace(/\.(ova|ovf|box)$/i, "");
+  const reference = basename(from.details).replace(/[:@].*$/, "");
+  return [recorded, file, reference].find((each) => each !== undefined && each !== "" && each !== "-") ?? "appliance";
+}
