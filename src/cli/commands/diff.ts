@@ -6,6 +6,7 @@ import { displayPath } from "../../bytes/byte-path.ts";
 import type { Context } from "../../context.ts";
 import { optionValue } from "../errors.ts";
 import { type Environment, type RunArguments, withContext } from "../options.ts";
+import { sourceRegistryOptions } from "../registry-options.ts";
 import { diskLine, fileLine } from "../render/difference.ts";
 import { type FilesArguments, filesOptions, inputOptions, platformOption } from "./input-options.ts";
 
@@ -22,7 +23,7 @@ function builder(yargs: Argv) {
   return yargs
     .positional("a", { type: "string", demandOption: true, describe: "A machine or an image" })
     .positional("b", { type: "string", demandOption: true, describe: "Another one" })
-    .options({ ...options, ...platformOption })
+    .options({ ...options, ...platformOption, ...sourceRegistryOptions })
     .option("bytes", {
       type: "boolean",
       default: false,
