@@ -7,6 +7,7 @@ import { afterAll, expect, it } from "vitest";
 import { BLOCK, encodeTarHeader, paddingOf } from "../../src/archive/tar-encode.ts";
 import { descriptor } from "../ovf/appliance.ts";
 import { describeWith } from "../support/needs.ts";
+import { startRegistry } from "../transport/docker/real-registry.ts";
 
 const PROGRAM = fileURLToPath(new URL("../../bin/transload.js", import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), "transload-package-"));
@@ -50,7 +51,17 @@ function makeSparse(path: string): void {
   closeSync(fd);
 }
 
-describeWith({ tools: ["cmp"] }, "an archive with a member above 8 GiB", () => {
+describeWith({ tools: ["cmp", "docker-registry"] }, "an archive with a member above 8 GiB", () => {
+  it("comes back from a registry, where the piece of zeros is only once", async () => {
+    await using registry = await startRegistry();
+    makeSparse(at("big.ova"));
+    const image = `docker://${registry.host}/ova/big:1`;
+    const there = await run("convert", at("big.ova"), image, "--as", "package");
+    const back = await run("convert", image, at("back.ova"), "--force");
+    expect(Math.max(there, back)).toBeLessThan(400 * 2 ** 20);
+    execFileSync("cmp", [at("big.ova"), at("back.ova")]);
+  });
+
   it.each(["oci:layout", "oci-archive:image.tar"])(
     "comes back from %s in bounded memory, its holes too",
     async (to) => {
