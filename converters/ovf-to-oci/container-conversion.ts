@@ -19,11 +19,11 @@ export const conversion: Conversion = {
     const { machine } = opened;
     const plan = await container.plan(machine, request, ctx);
     await using output = await openImageDestination(to, machine.name, request, ctx);
-    const { manifest, layer, layerReused, config, report } = await container.run(plan, output, ctx);
+    const { manifest, layers, layerReused, config, report } = await container.run(plan, output, ctx);
     const { policy } = plan;
     const { id, version } = policy.osRelease;
     const os = id === undefined ? {} : { os: { id, ...(version === undefined ? {} : { version }) } };
-    const size = manifest.size + config.size + layer.size;
+    const size = layers.reduce((sum, { layer }) => sum + layer.size, manifest.size + config.size);
     return {
       source: { ...machineFacts(machine), ...os },
       target: {
@@ -31,7 +31,7 @@ export const conversion: Conversion = {
         digest: manifest.digest,
         mediaType: manifest.mediaType,
         size,
-        layers: [{ digest: layer.digest, size: layer.size, kind: "local" }],
+        layers: layers.map(({ layer: { digest, size } }) => ({ digest, size, kind: "local" })),
         platform: platformText(policy.platform),
       },
       config: policy.config,

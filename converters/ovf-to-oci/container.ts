@@ -1,4 +1,3 @@
-import type { Digest } from "../../src/bytes/digest.ts";
 import type { Context } from "../../src/context.ts";
 import type { Descriptor } from "../../src/oci/descriptor.ts";
 import { type LayerCompression, type LayerEntry, LayerWriter } from "../../src/oci/layer-writer.ts";
@@ -12,12 +11,16 @@ import type { GuestReport, GuestTally } from "../guest/report.ts";
 import { type Guest, type Machine, openGuest } from "../machine/machine.ts";
 import type { RootOptions } from "../machine/root.ts";
 import { describePlace } from "../machine/stack.ts";
+import { layerAboveLimit } from "./container-errors.ts";
 import { guestFacts } from "./facts.ts";
-import { putImage } from "./put-image.ts";
+import { splitLayers } from "./layer-split.ts";
+import { type ImageLayer, putImage } from "./put-image.ts";
 import { whileVerifying } from "./verification.ts";
 
 export interface ContainerOptions extends GuestOptions, RootOptions {
   readonly compression?: LayerCompression;
+  /** Divides the files among layers that are no larger, in bytes before compression. */
+  readonly maxLayerSize?: number;
   /** False skips the manifest's digests and the certificate. */
   readonly verify?: boolean;
   /** Walks the whole tree for the plan's omissions; otherwise they are known only after the run. */
@@ -33,23 +36,24 @@ export interface ContainerPlan extends Plan {
   readonly policy: GuestPolicy;
   readonly report: GuestReport;
   readonly compression: LayerCompression;
+  readonly maxLayerSize: number | undefined;
   readonly verify: boolean;
 }
 
 export interface ContainerResult {
   readonly manifest: Descriptor;
-  readonly layer: Descriptor;
-  readonly diffId: Digest;
+  /** Lowest first. */
+  readonly layers: readonly ImageLayer[];
   readonly config: Descriptor;
   readonly report: GuestReport;
   /** Undefined where verification was skipped. */
   readonly verified: ManifestReport | undefined;
-  /** Bytes of the uncompressed layer, and those of them whose compression was taken over from the source. */
+  /** Bytes of the uncompressed layers, and those of them whose compression was taken over from the source. */
   readonly layerPlain: number;
   readonly layerReused: number;
 }
 
-/** A machine's files as an image that runs: one layer, and a config that starts what the machine started. */
+/** A machine's files as an image that runs: a layer (or several of a size), and a config that starts what the machine started. */
 export const container: Converter<Machine, ContainerOptions, ContainerPlan, ImageDestination, ContainerResult> = {
   name: "container",
 
@@ -72,6 +76,7 @@ export const container: Converter<Machine, ContainerOptions, ContainerPlan, Imag
       guest,
       policy,
       compression: options.compression ?? DEFAULT_COMPRESSION,
+      maxLayerSize: options.maxLayerSize,
       verify: options.verify ?? true,
     };
   },
@@ -86,39 +91,54 @@ export const container: Converter<Machine, ContainerOptions, ContainerPlan, Imag
 };
 
 async function writeImage(plan: ContainerPlan, destination: ImageDestination, ctx: Context) {
-  const { guest, policy, compression, machine } = plan;
+  const { guest, policy, machine, maxLayerSize } = plan;
+  let tally = policy.tally();
+  const again = () => layerEntries(guest, policy, policy.tally(), ctx);
+  const split =
+    maxLayerSize === undefined
+      ? undefined
+      : await splitLayers(layerEntries(guest, policy, tally, ctx), again, maxLayerSize, ctx);
+  const layers: ImageLayer[] = [];
+  const totals = { plain: 0, reused: 0 };
+  for (let index = 0; index < (split?.count ?? 1); index++) {
+    const begin = () => {
+      if (split !== undefined) return split.entries(index);
+      tally = policy.tally();
+      return layerEntries(guest, policy, tally, ctx);
+    };
+    const layer = await putLayer(plan, begin, totals.plain, destination, ctx);
+    layers.push(layer);
+    totals.plain += layer.plain;
+    totals.reused += layer.reused;
+    if (maxLayerSize !== undefined && layer.layer.size > maxLayerSize) {
+      ctx.diagnostic(layerAboveLimit(layer.layer.digest, layer.layer.size, maxLayerSize));
+    }
+  }
+  tally.diagnose(ctx);
+  const { platform, config: execution, annotations } = policy;
+  const image = { layers, platform, execution, annotations, comment: `files of ${machine.name}` };
+  const { manifest, config } = await putImage(destination, image, ctx);
+  return { manifest, layers, config, report: tally.report(), layerPlain: totals.plain, layerReused: totals.reused };
+}
+
+/** `done` are the bytes of the layers before. */
+async function putLayer(
+  { guest, compression, machine }: ContainerPlan,
+  entries: () => AsyncIterable<LayerEntry>,
+  done: number,
+  destination: ImageDestination,
+  ctx: Context,
+): Promise<ImageLayer & { readonly plain: number; readonly reused: number }> {
   const total = guest.mounts.reduce((sum, { fileSystem }) => sum + (fileSystem.used ?? 0), 0);
-  const begin = () => {
-    const tally = policy.tally();
-    return { tally, layer: new LayerWriter(layerEntries(guest, policy, tally, ctx), compression, ctx) };
-  };
-  let { tally, layer } = begin();
+  let layer = new LayerWriter([], compression, ctx);
   // A registry whose connection broke asks for the layer again: it is made again, not kept.
   const content = () => {
-    ({ tally, layer } = begin());
-    return withProgress(layer, machine.name, total, ctx);
+    layer = new LayerWriter(entries(), compression, ctx);
+    return withProgress(layer, machine.name, done, total, ctx);
   };
-  const layerBlob = await destination.putBlob(content, { mediaType: layer.mediaType });
-  tally.diagnose(ctx);
-  const image = {
-    layer: layerBlob,
-    diffId: layer.diffIdOf(layerBlob.digest),
-    platform: policy.platform,
-    execution: policy.config,
-    annotations: policy.annotations,
-    comment: `files of ${machine.name}`,
-  };
-  const { manifest, config } = await putImage(destination, image, ctx);
+  const blob = await destination.putBlob(content, { mediaType: layer.mediaType });
   const { plain, reused } = layer.totals;
-  return {
-    manifest,
-    layer: layerBlob,
-    diffId: layer.diffIdOf(layerBlob.digest),
-    config,
-    report: tally.report(),
-    layerPlain: plain,
-    layerReused: reused,
-  };
+  return { layer: blob, diffId: layer.diffIdOf(blob.digest), plain, reused };
 }
 
 async function* layerEntries(
@@ -150,9 +170,16 @@ async function* layerEntries(
   }
 }
 
-async function* withProgress(layer: LayerWriter, item: string, total: number, ctx: Context): AsyncIterable<Uint8Array> {
+async function* withProgress(
+  layer: LayerWriter,
+  item: string,
+  before: number,
+  total: number,
+  ctx: Context,
+): AsyncIterable<Uint8Array> {
   for await (const chunk of layer.bytes()) {
-    ctx.progress({ stage: "layer", item, done: layer.totals.plain, total: Math.max(total, layer.totals.plain) });
+    const done = before + layer.totals.plain;
+    ctx.progress({ stage: "layer", item, done, total: Math.max(total, done) });
     yield chunk;
   }
 }

@@ -154,8 +154,7 @@ async function writeImage(plan: DiskPlan, destination: ImageDestination, ctx: Co
   const blob = await destination.putBlob(bytes, { mediaType: layer.mediaType });
   reportSize(disk, blob.size, ctx);
   const image = {
-    layer: blob,
-    diffId: layer.diffIdOf(blob.digest),
+    layers: [{ layer: blob, diffId: layer.diffIdOf(blob.digest) }],
     platform: guest.platform,
     execution: { labels },
     annotations,

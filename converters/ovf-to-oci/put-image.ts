@@ -6,21 +6,26 @@ import { imageManifest } from "../../src/oci/manifest.ts";
 import { MEDIA_TYPES } from "../../src/oci/media-types.ts";
 import type { ImageDestination } from "../../src/transport/image-transport.ts";
 
-/** An image of one layer, which the destination has already. */
-export interface SingleLayerImage {
+/** A layer that the destination has already. */
+export interface ImageLayer {
   readonly layer: Descriptor;
   readonly diffId: Digest;
+}
+
+export interface LayeredImage {
+  /** Lowest first. */
+  readonly layers: readonly ImageLayer[];
   readonly platform: Platform;
   readonly execution: Execution;
   readonly annotations: Readonly<Record<string, string>>;
-  /** What the layer holds. */
+  /** What the layers hold. */
   readonly comment: string;
 }
 
-/** Puts the config and the manifest of an image behind its layer. */
+/** Puts the config and the manifest of an image behind its layers. */
 export async function putImage(
   destination: ImageDestination,
-  { layer, diffId, platform, execution, annotations, comment }: SingleLayerImage,
+  { layers, platform, execution, annotations, comment }: LayeredImage,
   ctx: Context,
 ): Promise<{ readonly manifest: Descriptor; readonly config: Descriptor }> {
   const created =
@@ -29,8 +34,8 @@ export async function putImage(
     ...created,
     platform,
     execution,
-    diffIds: [diffId],
-    history: [{ ...created, createdBy: "transload convert", comment }],
+    diffIds: layers.map(({ diffId }) => diffId),
+    history: layers.map(() => ({ ...created, createdBy: "transload convert", comment })),
   });
   const config = await destination.putBlob(() => once(configBytes), {
     mediaType: MEDIA_TYPES.config,
@@ -39,7 +44,7 @@ export async function putImage(
   const manifestBytes = imageManifest({
     mediaType: MEDIA_TYPES.manifest,
     config: plain(config),
-    layers: [plain(layer)],
+    layers: layers.map(({ layer }) => plain(layer)),
     annotations,
   });
   return { manifest: await destination.putManifest(manifestBytes, MEDIA_TYPES.manifest), config };

@@ -88,6 +88,8 @@ describe("transload", () => {
     [["copy", "oci:a:b", "oci:x:y"], 66, "FILE_NOT_FOUND"],
     [["copy", "oci:a:b", "oci:x:y", "--all", "--platform", "linux/arm64"], 2, "USAGE"],
     [["copy", HELLO, "oci:x:y"], 2, "CONVERT_NOT_AN_IMAGE"],
+    [["convert", HELLO, "oci:x:y", "--max-layer-size", "much"], 2, "USAGE"],
+    [["convert", HELLO, "oci:x:y", "--max-layer-size", "1G", "--as", "package"], 2, "USAGE_OPTION"],
     [["diff", HELLO, HELLO, "--ignore", "colour"], 2, "USAGE_OPTION"],
     [["inspect", "raw:nothing"], 66, "FILE_NOT_FOUND"],
     [["ls", "oci:first:latest"], 66, "FILE_NOT_FOUND"],

@@ -95,8 +95,7 @@ describe("a disk image", () => {
     if (destination === undefined) throw new Error("no transport");
     const blob = await destination.putBlob(layer.bytes(), { mediaType: layer.mediaType });
     const image = {
-      layer: blob,
-      diffId: layer.diffIdOf(blob.digest),
+      layers: [{ layer: blob, diffId: layer.diffIdOf(blob.digest) }],
       platform: { os: "linux", architecture: "amd64" },
       execution: { labels: { "io.transload.form": "disk" } },
       annotations: {},

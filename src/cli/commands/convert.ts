@@ -6,7 +6,7 @@ import type { ConversionResult } from "../../../converters/result.ts";
 import { fileError } from "../../bytes/file-source.ts";
 import type { LayerCompression } from "../../oci/layer-writer.ts";
 import { describeFailure, optionValue } from "../errors.ts";
-import { type Environment, type RunArguments, withContext } from "../options.ts";
+import { byteSize, type Environment, type RunArguments, withContext } from "../options.ts";
 import { registryOptions } from "../registry-options.ts";
 import { renderPlan } from "../render/plan.ts";
 import { applianceOptions, applianceRequest } from "./appliance-options.ts";
@@ -102,6 +102,12 @@ export const convertOptions = {
     default: "gzip",
     group: OUTPUT,
     describe: "gzip[:LEVEL], 1 fast to 9 small, or none; gzip for disks means none where the disk is compressed",
+  },
+  "max-layer-size": {
+    type: "string",
+    coerce: byteSize("max-layer-size"),
+    group: OUTPUT,
+    describe: "Divide a container's files among layers that are no larger before compression: 5G",
   },
   force: { type: "boolean", default: false, group: OUTPUT, describe: "Replace an image of the same name" },
   "skip-existing": {
@@ -210,6 +216,7 @@ const SAME_NAMES = [
     "tag",
     "force",
     "skipExisting",
+    "maxLayerSize",
     "diskFormat",
     "emit",
     "stopSignal",
@@ -225,6 +232,9 @@ const SAME_NAMES = [
 function requestOf(args: Arguments, environment: Environment): ConvertRequest {
   for (const name of ["disk-format", "emit"] as const) {
     if (args[name] !== undefined && args.as !== "disk") throw optionValue(name, args[name], "--as disk with it");
+  }
+  if (args.maxLayerSize !== undefined && args.as !== "container") {
+    throw optionValue("max-layer-size", args.maxLayerSize, "--as container with it");
   }
   const request = {
     ...Object.fromEntries(SAME_NAMES.map((name) => [name, args[name]])),
