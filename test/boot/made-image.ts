@@ -13,12 +13,14 @@ export interface ImageFile {
 }
 
 export interface MadeImage {
-  readonly files: Readonly<Record<string, ImageFile | string>>;
+  readonly files?: Readonly<Record<string, ImageFile | string>>;
+  /** Instead of files: a whole layer. */
+  readonly tar?: Buffer;
   readonly execution?: Execution;
   readonly architecture?: string;
 }
 
-function tarOf(files: MadeImage["files"]): Buffer {
+function tarOf(files: NonNullable<MadeImage["files"]>): Buffer {
   const parts: Uint8Array[] = [];
   const base = { uid: 0, gid: 0, mtime: { seconds: 1_700_000_000, nanoseconds: 0 } };
   for (const [name, file] of Object.entries(files)) {
@@ -37,7 +39,7 @@ function tarOf(files: MadeImage["files"]): Buffer {
 /** Writes an image of one layer that is not compressed to `oci:FOLDER:latest`, and answers that reference. */
 export async function makeImage(folder: string, image: MadeImage): Promise<string> {
   const transport = await transports.byName("oci")?.load();
-  const layer = tarOf(image.files);
+  const layer = image.tar ?? tarOf(image.files ?? {});
   const ctx = createContext();
   const to = await transport?.openDestination(`${folder}:latest`, { force: true }, ctx);
   if (to === undefined) throw new Error("there is no transport oci");

@@ -137,7 +137,7 @@ describe("an image with a command only", () => {
     ["APPLIANCE_KERNEL_MISSING", application, {}],
     ["APPLIANCE_KERNEL_FILE", application, { kernel: "." }],
     ["APPLIANCE_INIT", application, { init: "/sbin/init" }],
-    ["APPLIANCE_NO_COMMAND", { files: machine.files, execution: {} }, { init: "none" }],
+    ["APPLIANCE_NO_COMMAND", { ...machine, execution: {} }, { init: "none" }],
     ["APPLIANCE_PLATFORM", { ...application, architecture: "arm64" }, {}],
     ["APPLIANCE_RESTART", application, { restart: "maybe" }],
     ["APPLIANCE_USER", { ...application, execution: { cmd: ["a"], user: "nobody" } }, { kernel: "kernels" }],
