@@ -88,6 +88,7 @@ const DOORS: Readonly<Record<string, string>> = {
   pino: "src/cli/log.ts",
   yaml: "src/cli/config.ts",
   fzstd: "src/bytes/decompress.ts",
+  "smol-toml": "src/transport/docker/registries-conf.ts",
 };
 
 const SPECIFIER = /(?:^|[^\w.])(?:import|export)\s*(?:type\s)?(?:[^"'()]*?\sfrom\s*)?\(?\s*["']([^"']+)["']/gm;

@@ -25,6 +25,10 @@ export function authFileWrong(file: string, what: string): UsageError {
   return new UsageError("REGISTRY_AUTH_FILE", what, { where: { file } });
 }
 
+export function blocked(image: string): UsageError {
+  return new UsageError("REGISTRY_BLOCKED", "registries.conf blocks this registry", { where: { file: image } });
+}
+
 export function busy(url: URL, status: number, detail: string): TemporaryError {
   return new TemporaryError("REGISTRY_BUSY", `the registry keeps answering ${status}${detail}`, {
     where: { file: shownUrl(url) },
