@@ -78,6 +78,8 @@ describe("transload", () => {
     [["convert", HELLO], 2, "USAGE"],
     [["convert", HELLO, "oci:x:y", "--compression", "rar"], 2, "USAGE_OPTION"],
     [["convert", HELLO, "oci:x:y", "--threads", "many"], 2, "USAGE"],
+    [["convert", HELLO, "oci:x:y", "--disk-format", "raw"], 2, "USAGE_OPTION"],
+    [["convert", HELLO, "docker-archive:-", "--as", "disk", "--emit", "kubevirt-yaml"], 2, "USAGE_OPTION"],
     [["convert", HELLO, "oci:x:y", "--no-such-option"], 2, "USAGE"],
     [["convert", HELLO, "oci:x:y", "--memory", "2048"], 2, "USAGE"],
     [["convert", HELLO, "oci:x:y", "--nic", "rtl8139"], 2, "USAGE_OPTION"],
@@ -104,6 +106,16 @@ describe("transload", () => {
     expect(outcome.stderr).toContain(code);
     expect(outcome.stderr).not.toMatch(/\n\s+at /);
     expect(outcome.stderr).not.toContain("hunter2");
+  });
+
+  it("writes a disk image with its manifest for KubeVirt, and the disk to a pipe", () => {
+    const made = run(["convert", HELLO, "oci:disks:hello", "--as", "disk", "--emit", "kubevirt-yaml"]);
+    expect(made).toMatchObject({ status: 0, stderr: "" });
+    expect(made.stdout).toMatch(/^# .*\napiVersion: kubevirt.io\/v1\nkind: VirtualMachine\n/);
+    const { status, stdout } = run(["convert", "oci:disks:hello", "qcow2:-"]);
+    expect(status).toBe(0);
+    expect(stdout.slice(0, 4)).toBe("QFI\xfb");
+    expect(stdout.length % 65536).toBe(0);
   });
 
   it("shows the options in force without their secrets", () => {

@@ -211,6 +211,17 @@ describe("the manifest for KubeVirt", () => {
   });
 });
 
+describeWith({ tools: ["tar"] }, "tar on the layer of a disk image", () => {
+  it("finds an owner and a mode that QEMU in KubeVirt can read with", async () => {
+    const { tar } = await image("tar:1");
+    const list = execFileSync("tar", ["-tv", "--numeric-owner", "-f", "-"], { input: tar, encoding: "utf8" });
+    expect(list.trim().split("\n")).toEqual([
+      expect.stringMatching(/^drwxr-xr-x 107\/107 .* disk\/$/),
+      expect.stringMatching(/^-r--r--r-- 107\/107 .* disk\/hello\.qcow2$/),
+    ]);
+  });
+});
+
 describeWith({ tools: ["qemu-img"] }, "qemu-img on disk images", () => {
   it.each(["qcow2", "raw"])("finds the %s file clean and the same disk", async (format) => {
     const { source } = await onlyFile(await image(`qemu-${format}:1`, { diskFormat: format }));

@@ -183,8 +183,8 @@ function shown({ emitted, target }: ConversionResult): string | undefined {
   return emitted?.trimEnd() ?? target?.digest ?? target?.ref;
 }
 
-function destinationIsStdout({ destination }: ConvertRequest): boolean {
-  return /^[a-z-]+:-(:|$)/.test(destination);
+function destinationIsStdout({ destination }: Pick<ConvertRequest, "destination">): boolean {
+  return /^[a-z0-9-]+:-(:|$)/.test(destination);
 }
 
 function failed({ source }: ConvertRequest, cause: unknown): object {
@@ -233,6 +233,8 @@ function requestOf(args: Arguments, environment: Environment): ConvertRequest {
   for (const name of ["disk-format", "emit"] as const) {
     if (args[name] !== undefined && args.as !== "disk") throw optionValue(name, args[name], "--as disk with it");
   }
+  if (args.emit !== undefined && destinationIsStdout(args))
+    throw optionValue("emit", args.emit, "a destination that is not standard output");
   if (args.maxLayerSize !== undefined && args.as !== "container") {
     throw optionValue("max-layer-size", args.maxLayerSize, "--as container with it");
   }
