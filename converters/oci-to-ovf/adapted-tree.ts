@@ -3,11 +3,10 @@ import { parentPath } from "../../src/bytes/byte-path.ts";
 import { type Entry, NO_XATTRS } from "../../src/bytes/entry.ts";
 import type { FileContent, FileTree } from "../../src/bytes/file-tree.ts";
 
-/** A file that a machine has in the place of the image's, or besides. */
-export interface NewFile {
-  readonly path: BytePath;
-  readonly bytes: Uint8Array;
-}
+/** A file or a symlink that a machine has in the place of the image's, or besides. */
+export type NewFile =
+  | { readonly path: BytePath; readonly bytes: Uint8Array }
+  | { readonly path: BytePath; readonly target: BytePath };
 
 /** Numbers above those of any tree of an image. */
 const FIRST_NEW_INODE = 2 ** 40;
@@ -36,11 +35,17 @@ export function adaptTree(tree: FileTree, files: readonly NewFile[], directories
     entries.set(path, { ...fresh(path), type: "directory", mode: 0o755 });
   };
   for (const path of directories) makeDirectory(path);
-  for (const { path, bytes } of byPath.values()) {
+  for (const file of byPath.values()) {
+    const { path } = file;
     makeDirectory(parentPath(path));
     const old = entries.get(path);
     // Another name of the same file keeps the content.
     if (old?.type === "file" && shared.get(old.inode) === 1) replaced.add(old.inode);
+    if ("target" in file) {
+      entries.set(path, { ...fresh(path), type: "symlink", mode: 0o777, target: file.target });
+      continue;
+    }
+    const { bytes } = file;
     const kept = old?.type === "file" ? { mode: old.mode, uid: old.uid, gid: old.gid } : { mode: 0o644 };
     const entry: Entry = { ...fresh(path), ...kept, type: "file", size: bytes.length };
     entries.set(path, entry);

@@ -12,15 +12,17 @@ import { kernelPath } from "../kernel/source.ts";
 import { adaptTree, type NewFile } from "./adapted-tree.ts";
 import { type Boot, bootBytes, bootDisk, bootDiskIds } from "./boot-disk.ts";
 import { diskTooSmall, driversMissing } from "./errors.ts";
+import { changedExecution, type ExecutionOptions } from "./execution.ts";
 import { openImageFiles } from "./image-files.ts";
 import { chooseInit, type InitChoice } from "./init-choice.ts";
 import { chooseKernel, type KernelOptions } from "./kernel-choice.ts";
 import { commandOf, mainProcessRecords, restartRecords } from "./main-process.ts";
+import { networkFiles } from "./network-files.ts";
 import { type NewFstab, newFstab } from "./new-fstab.ts";
 import { resolveUser } from "./users.ts";
 
 /** How an image is made to boot, by the names of the command line. */
-export interface BootOptions extends KernelOptions {
+export interface BootOptions extends KernelOptions, ExecutionOptions {
   /** `auto` if absent, `none`, or the path of a program in the image. */
   readonly init?: string;
   /** When our init starts the command again: `no` if absent. */
@@ -66,7 +68,7 @@ export async function planMachine(
   ctx: Context,
 ): Promise<MachinePlan> {
   const { config, descriptor } = from.image;
-  const execution = config?.execution ?? {};
+  const execution = changedExecution(config?.execution ?? {}, options);
   const restart = restartRecords(options.restart ?? "no");
   const tree = await openImageFiles(from, keeps, ctx);
   const files = await tree.readFiles(CONFIGURATION);
@@ -86,7 +88,15 @@ export async function planMachine(
     ...restart,
   ];
   const boot = await bootOf(kernel, init, records, uuid, options, ctx);
-  const root = planRoot(tree, newFiles(files, fstab, uuid, hostname, init), uuid, fstab.label, boot, options, ctx);
+  const root = planRoot(
+    tree,
+    newFiles(tree, files, fstab, uuid, hostname, init),
+    uuid,
+    fstab.label,
+    boot,
+    options,
+    ctx,
+  );
   const date = new Date((ctx.epoch ?? 315_532_800) * 1000);
   return {
     disk: bootDisk(boot, root.content, ids, date, name),
@@ -150,6 +160,7 @@ function planRoot(
 
 /** What the machine has in the place of the image's files. */
 function newFiles(
+  tree: ImageTree,
   files: ReadonlyMap<BytePath, Uint8Array>,
   fstab: NewFstab,
   uuid: string,
@@ -160,6 +171,7 @@ function newFiles(
   const isNameless = program !== undefined && firstLine(files.get("etc/hostname")) === undefined;
   return [
     ...(mounts === undefined ? [] : [{ path: "etc/fstab", bytes: mounts }]),
+    ...(program === undefined ? [] : networkFiles(tree, program)),
     ...(isNameless ? [{ path: "etc/hostname", bytes: Buffer.from(`${hostname}\n`) }] : []),
   ];
 }

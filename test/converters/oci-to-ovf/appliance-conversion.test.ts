@@ -109,6 +109,19 @@ describe("an image with a system", () => {
     expect(head).toContain("initrd of the image");
   });
 
+  it("gets DHCP where it has systemd-networkd and nobody has configured its network", async () => {
+    const files = { ...machine.files, "lib/systemd/systemd-networkd": program };
+    const service = "etc/systemd/system/multi-user.target.wants/systemd-networkd.service";
+    for (const [more, expected] of [
+      [{}, "symlink"],
+      [{ "etc/netplan/50-cloud-init.yaml": "network: {}\n" }, undefined],
+    ] as const) {
+      const { destination, ctx } = await converted({ ...machine, files: { ...files, ...more } });
+      await using opened = await openGuestAt(destination, {}, ctx);
+      expect((await opened.guest.tree.lookup(service))?.type).toBe(expected);
+    }
+  });
+
   it("gives the same bytes each time", async () => {
     const digests = [await converted(machine), await converted(machine)].map(({ destination }) =>
       execFileSync("sha256sum", [destination], { encoding: "utf8" }).slice(0, 64),

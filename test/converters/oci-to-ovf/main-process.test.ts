@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { changedExecution } from "../../../converters/oci-to-ovf/execution.ts";
 import { mainProcessRecords, restartRecords } from "../../../converters/oci-to-ovf/main-process.ts";
 import { signalNumber } from "../../../converters/oci-to-ovf/signals.ts";
 import { resolveUser } from "../../../converters/oci-to-ovf/users.ts";
@@ -108,4 +109,29 @@ describe("what init is told of the main process", () => {
     ]);
     expect(all("stop-signal")).toEqual(["15"]);
   });
+});
+
+describe("options that change what an image starts", () => {
+  const image = { entrypoint: ["a"], cmd: ["b"], env: ["X=1", "Y=2"], user: "web", volumes: ["/data"] };
+
+  it("count as those of docker run do", () => {
+    expect(changedExecution(image, {})).toMatchObject(image);
+    expect(changedExecution(image, { entrypoint: '["c", "d e"]' })).not.toHaveProperty("cmd");
+    expect(changedExecution(image, { cmd: "x 'y z'" })).toMatchObject({ entrypoint: ["a"], cmd: ["x", "y z"] });
+    const changes = { env: ["X=3", "Z=4"], user: "5", workdir: "/srv", volumes: ["/more"], stopSignal: "SIGINT" };
+    expect(changedExecution(image, changes)).toMatchObject({
+      env: ["X=3", "Y=2", "Z=4"],
+      user: "5",
+      workingDir: "/srv",
+      volumes: ["/data", "/more"],
+      stopSignal: "SIGINT",
+    });
+  });
+
+  it.each([{ env: ["=1"] }, { workdir: "srv" }, { volumes: ["data"] }, { cmd: "'open" }])(
+    "%j is GUEST_OPTION",
+    (options) => {
+      expect(() => changedExecution(image, options)).toThrow(expect.objectContaining({ code: "GUEST_OPTION" }));
+    },
+  );
 });
