@@ -118,6 +118,8 @@ async function fromPartitionTypes(stack: StorageStack, root: Place, tree: GuestT
     for (const path of points) {
       if (wanted.some((other) => other.path === path)) continue;
       if ((await tree.lookup(path))?.type !== "directory") continue;
+      // As systemd: what holds files of its own is not hidden, the kernels of a machine whose loader is elsewhere for example.
+      if ((await tree.list(path)).length > 0) continue;
       wanted.push({ path, place, options: [] });
       break;
     }
