@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { rmSync, truncateSync } from "node:fs";
+import { rmSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
@@ -458,6 +458,28 @@ describeWith({ tools: ["dumpe2fs"] }, "ext4 for dumpe2fs", () => {
         "has_journal ext_attr resize_inode dir_index filetype extent 64bit flex_bg sparse_super large_file huge_file dir_nlink extra_isize metadata_csum";
       expect(await features(memoryFileTree([]))).toBe(usual);
       expect(await features(memoryFileTree(ZOO))).toBe(usual.replace("flex_bg", "flex_bg ea_inode"));
+    });
+  });
+});
+
+describeWith({ tools: ["grub-fstest"] }, "ext4 for GRUB", () => {
+  it("is read, hash trees and extent trees too", async () => {
+    await inFolder(async (folder) => {
+      const image = join(folder, "image");
+      const kernel = join(folder, "kernel");
+      const pages = Array.from({ length: 800 }, (_, index) => (index % 2 === 0 ? filled(4096, index) : 4096));
+      writeFileSync(kernel, Buffer.concat(pages.map((part) => (typeof part === "number" ? Buffer.alloc(part) : part))));
+      const names = Array.from({ length: 1000 }, (_, index) => [`boot/module ${index}.ko`, {}] as const);
+      const links: [string, TreeNode][] = [
+        ["vmlinuz", { type: "symlink", target: "boot/kernel" }],
+        ["old", { type: "symlink", target: `${"./".repeat(100)}boot/kernel` }],
+      ];
+      await inFile(planned(memoryFileTree([...names, ["boot/kernel", { parts: pages }], ...links])), image);
+      for (const path of ["/boot/kernel", "/vmlinuz", "/old"]) {
+        execFileSync("grub-fstest", [image, "cmp", path, kernel], { stdio: "pipe" });
+      }
+      const list = execFileSync("grub-fstest", [image, "ls", "/boot/"], { encoding: "utf8", stdio: "pipe" });
+      expect(list.match(/\.ko/g)).toHaveLength(1000);
     });
   });
 });
