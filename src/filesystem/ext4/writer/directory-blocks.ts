@@ -37,15 +37,17 @@ export interface DirectoryPlan {
 
 /** One block in the order of the names, or a hash tree. Throws UnsupportedError EXT_NOT_EXPRESSIBLE for more names than that holds. */
 export function planDirectory(node: Node, hashSeed: Int32Array, isLostAndFound: boolean): DirectoryPlan {
-  const names = [...dots(node), ...(node.directory?.names ?? [])];
-  const leaves = split(names, recordSize);
+  const namesOf = (): readonly Name[] => [...dots(node), ...(node.directory?.names ?? [])];
+  const leaves = split(namesOf());
+  const end = leaves.at(-1)?.to ?? 0;
   if (isLostAndFound) {
-    while (leaves.length < LOST_AND_FOUND_BLOCKS) leaves.push({ from: names.length, to: names.length });
+    while (leaves.length < LOST_AND_FOUND_BLOCKS) leaves.push({ from: end, to: end });
   } else if (leaves.length > 1) return planHashTree(node, hashSeed);
   return {
     blocks: leaves.length,
     indexed: false,
     *build(seed) {
+      const names = namesOf();
       for (const leaf of leaves) yield leafBlock(names, leaf, node.number, seed);
     },
   };
@@ -55,7 +57,7 @@ function planHashTree(node: Node, hashSeed: Int32Array): DirectoryPlan {
   const names = node.directory?.names ?? [];
   const tree = new HashTree(names, hashSeed, node.entry.path);
   const sorted = tree.names;
-  const leaves = split(sorted, recordSize);
+  const leaves = split(sorted);
   const keys = leaves.map(({ from }) => tree.key(from));
   const inner = tree.innerBlocks(keys);
   return {
@@ -80,12 +82,12 @@ function recordSize({ name }: Name): number {
 }
 
 /** As many names into each block as fit. */
-function split(names: readonly Name[], size: (name: Name) => number): Leaf[] {
+function split(names: readonly Name[]): Leaf[] {
   const leaves: Leaf[] = [];
   let from = 0;
   let used = 0;
   for (const [index, name] of names.entries()) {
-    const length = size(name);
+    const length = recordSize(name);
     if (used + length > ROOM) {
       leaves.push({ from, to: index });
       from = index;

@@ -8,6 +8,7 @@ import type { XattrValue } from "./xattr-places.ts";
 
 /** Targets up to this many bytes stand in the inode. */
 export const FAST_TARGET = 59;
+const NONE: readonly number[] = [];
 const FLEX_GROUPS: number = 1 << LOG_GROUPS_PER_FLEX;
 /** Grains of VMDK, and the units in which layers of ours are compressed. */
 const GRAIN_BLOCKS: number = 65536 / BLOCK;
@@ -131,7 +132,8 @@ function layOutFile(node: Node, tree: FileTree, allocator: Allocator, unit: numb
       at += range.count;
     }
   }
-  node.extents = extents;
+  // A copy of just that length: arrays that grew keep room for sixteen more, measured 150 bytes a file.
+  node.extents = extents.slice();
   node.indexBlocks = singleBlocks(indexBlockCount(extents), allocator);
 }
 
@@ -144,8 +146,8 @@ function ownBlocks(count: number, allocator: Allocator): OwnBlocks {
   return { extents, indexBlocks: singleBlocks(indexBlockCount(extents), allocator) };
 }
 
-function singleBlocks(count: number, allocator: Allocator): number[] {
-  return Array.from({ length: count }, () => allocator.takeTogether(1));
+function singleBlocks(count: number, allocator: Allocator): readonly number[] {
+  return count === 0 ? NONE : Array.from({ length: count }, () => allocator.takeTogether(1));
 }
 
 export function hasSlowTarget(entry: Node["entry"]): boolean {
