@@ -9,6 +9,7 @@ import { MemorySource } from "../../src/bytes/memory-source.ts";
 import { createContext, type Diagnostic } from "../../src/context.ts";
 import { ConverterError } from "../../src/errors.ts";
 import { format } from "../../src/filesystem/ext4/reader.ts";
+import { SuperBlock } from "../../src/filesystem/ext4/super-block.ts";
 import { planExt4 } from "../../src/filesystem/ext4/writer/plan.ts";
 import { memoryFileTree, type Part, type TreeNode } from "../support/memory-file-tree.ts";
 import { describeWith } from "../support/needs.ts";
@@ -278,6 +279,15 @@ describe("an ext4 file system that we write", () => {
       expect(plan.size % MIB).toBe(0);
       expect(plan.freeBytes).toBeGreaterThanOrEqual(freeBytes);
     }
+  });
+
+  it("has the journal that mke2fs would make where the size is ours to choose, a smaller one where no other fits", async () => {
+    const journal = async (options: object) => {
+      const bytes = await inMemory(planned(memoryFileTree([["file", { parts: [filled(125 * MIB)] }]]), options));
+      return Buffer.from(new SuperBlock(bytes, SuperBlock.OFFSET).jnlBlocks).readUInt32LE(16 * 4) / MIB;
+    };
+    expect(await journal({ freeBytes: 0 })).toBe(16);
+    expect(await journal({ size: 134 * MIB })).toBe(4);
   });
 
   it("tells how much is missing if the size is too small", () => {

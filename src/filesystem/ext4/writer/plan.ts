@@ -109,21 +109,32 @@ function fitted(contents: Contents, options: Ext4Options): Layout {
   const { size, freeBytes } = options;
   if (size === undefined) {
     const free = freeBytes === undefined ? Math.max(contents.blocks / 4, LEAST_FREE) : freeBytes / BLOCK;
-    return smallest(contents, 0, Math.ceil(free), options);
+    return smallest(contents, 0, Math.ceil(free), usualJournal, options);
   }
   const blocks = Math.floor(size / BLOCK);
   if (blocks > MOST_BLOCKS) throw sizeTooLarge(size, MOST_BLOCKS * BLOCK);
-  const layout = blocks === 0 ? 0 : tried(contents, geometryOf(blocks, contents.inodes), 0, options);
+  const layout = blocks === 0 ? 0 : tried(contents, geometryOf(blocks, contents.inodes), 0, journalSizes, options);
   if (typeof layout !== "number") return layout;
-  const needed = smallest(contents, blocks, 0, options);
+  const needed = smallest(contents, blocks, 0, journalSizes, options);
   throw sizeTooSmall(size, needed.geometry.blocks * BLOCK);
 }
 
+/** A file system whose size is ours to choose has as large a journal as mke2fs would give it: the kernel cannot grow it with less. */
+function usualJournal(blocks: number): readonly number[] {
+  return journalSizes(blocks).slice(0, 1);
+}
+
 /** The smallest file system of whole MiB, with more than `from` blocks, that has so many blocks free. */
-function smallest(contents: Contents, from: number, free: number, options: Ext4Options): Layout {
+function smallest(
+  contents: Contents,
+  from: number,
+  free: number,
+  journals: typeof journalSizes,
+  options: Ext4Options,
+): Layout {
   for (let blocks = roundUp(Math.max(from + 1, contents.blocks + free)); ; ) {
     if (blocks > MOST_BLOCKS) throw sizeTooLarge(blocks * BLOCK, MOST_BLOCKS * BLOCK);
-    const layout = tried(contents, geometryOf(blocks, contents.inodes), free, options);
+    const layout = tried(contents, geometryOf(blocks, contents.inodes), free, journals, options);
     if (typeof layout !== "number") return layout;
     blocks = roundUp(blocks + Math.max(layout, 1));
   }
@@ -133,17 +144,20 @@ function roundUp(blocks: number): number {
   return Math.ceil(blocks / ROUND) * ROUND;
 }
 
-/**
- * A layout with as large a journal as mke2fs would give it, or a smaller one where no other fits; otherwise about how many
- * blocks are missing.
- */
-function tried(contents: Contents, geometry: Geometry, free: number, options: Ext4Options): Layout | number {
+/** A layout with the first journal that fits, otherwise about how many blocks are missing. */
+function tried(
+  contents: Contents,
+  geometry: Geometry,
+  free: number,
+  journals: typeof journalSizes,
+  options: Ext4Options,
+): Layout | number {
   const { blocks, groups, inodesPerGroup } = geometry;
   if (contents.inodes > groups * inodesPerGroup) return GROUP_BLOCKS;
   const room = blocks - overhead(geometry) - contents.blocks - free;
   const alignFrom = options.alignFrom ?? Number.POSITIVE_INFINITY;
   let missing = 0;
-  for (const journalBlocks of journalSizes(blocks)) {
+  for (const journalBlocks of journals(blocks)) {
     missing = journalBlocks - room;
     if (missing > 0) continue;
     const layout = layOut(contents, geometry, { journalBlocks, alignFrom });
