@@ -21,7 +21,7 @@ const IMAGE_FORMS: Readonly<Record<string, () => Promise<Conversion>>> = {
 
 /** What becomes of an image: the first kind that it is of, loaded then. */
 const IMAGE_KINDS: readonly {
-  is(image: OpenImage): boolean;
+  is(image: OpenImage, request: ConvertRequest): boolean;
   load(): Promise<ImageConversion>;
 }[] = [
   {
@@ -29,7 +29,8 @@ const IMAGE_KINDS: readonly {
     load: () => import("./oci-to-ovf/package-conversion.ts").then((module) => module.conversion),
   },
   {
-    is: isDiskImage,
+    // Of an image that does not look like one, the form says so.
+    is: (image, { as }) => as === "disk" || isDiskImage(image),
     load: () => import("./oci-to-ovf/disk-conversion.ts").then((module) => module.conversion),
   },
   {
@@ -108,14 +109,15 @@ const FROM_IMAGE: Conversion = {
 };
 
 async function withImage<T>(
-  { source: text, platform }: ConvertRequest,
+  request: ConvertRequest,
   { from }: Places,
   ctx: Context,
   work: (conversion: ImageConversion, from: SourceImage) => Promise<T>,
 ): Promise<T> {
+  const { source: text, platform } = request;
   await using source = await (await transportOf(from)).openSource(from.details, ctx);
   const image = await openImage(source, platform === undefined ? undefined : parsePlatform(platform), ctx);
-  const kind = IMAGE_KINDS.find(({ is }) => is(image));
+  const kind = IMAGE_KINDS.find(({ is }) => is(image, request));
   if (kind === undefined) throw imageUnsupported(text, image.manifest.artifactType ?? image.manifest.config.mediaType);
   return await work(await kind.load(), { source, image });
 }

@@ -150,6 +150,12 @@ describeWith({ tools: ["umoci", "qemu-img"] }, "a disk image of other tools", ()
     umoci("insert", "--rootless", "--image", `${layout}:x`, "--whiteout", "/disk/old.img");
     umoci("insert", "--rootless", "--image", `${layout}:x`, file, "/disk/new.qcow2");
     umoci("config", "--image", `${layout}:x`, "--history.created_by", "ADD new.qcow2 /disk/");
+    umoci("tag", "--image", `${layout}:x`, "unknown");
+    umoci("config", "--image", `${layout}:unknown`, "--clear=config.labels", "--config.cmd", "x");
+    const forced = { source: `oci:${layout}:unknown`, destination: join(folder, "forced.raw") };
+    await expect(convert(forced, ctx)).rejects.toMatchObject({ code: "APPLIANCE_FORM" });
+    await convert({ ...forced, as: "disk" }, ctx);
+    expect(readFileSync(forced.destination).equals(original)).toBe(true);
     const path = join(folder, "foreign.raw");
     const result = await convert({ source: `oci:${layout}:x`, destination: path }, ctx);
     expect(result.source.vm).toBe("new");
