@@ -6,8 +6,11 @@ export class Answer {
   readonly url: URL;
   readonly status: number;
   readonly #message: IncomingMessage;
+  readonly #toHead: boolean;
 
-  constructor(url: URL, message: IncomingMessage) {
+  /** `toHead`: an answer to HEAD, whose length is that of a body which does not come. */
+  constructor(url: URL, message: IncomingMessage, toHead: boolean) {
+    this.#toHead = toHead;
     this.url = url;
     this.status = message.statusCode ?? 0;
     this.#message = message;
@@ -42,10 +45,14 @@ export class Answer {
 
   /** Gives up the body: a short one is read, so that the connection serves again; a long one costs the connection. */
   discard(): void {
-    const length = Number(this.header("content-length") ?? Number.NaN);
-    this.#message.on("error", () => {});
-    if (length <= SHORT) this.#message.resume();
-    else this.#message.destroy();
+    const message = this.#message;
+    message.on("error", () => {});
+    if (!this.#toHead && Number(this.header("content-length") ?? 0) > SHORT) return void message.destroy();
+    let left = SHORT;
+    message.on("data", (part: Uint8Array) => {
+      left -= part.length;
+      if (left < 0) message.destroy();
+    });
   }
 }
 
@@ -68,7 +75,7 @@ export class Exchange {
         message.once("end", () => {
           if (!request.writableEnded) request.destroy();
         });
-        resolve(new Answer(url, message));
+        resolve(new Answer(url, message, request.method === "HEAD"));
         this.#end();
       });
       request.on("error", (cause) => {

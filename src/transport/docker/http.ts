@@ -4,6 +4,7 @@ import type { Context } from "../../context.ts";
 import { ConverterError } from "../../errors.ts";
 import { certificateRefused, connectionLost, notTls, unreachable } from "./errors.ts";
 import { Exchange } from "./exchange.ts";
+import { proxyFor, TunnelAgent } from "./proxy.ts";
 import { tlsContext } from "./tls.ts";
 
 export interface RequestInit {
@@ -47,8 +48,11 @@ export class Http implements Disposable {
   }
 
   #tlsAgent(url: URL): TlsAgent {
-    const secureContext = tlsContext(url.host, this.#ctx.registries.environment);
-    return new TlsAgent({ keepAlive: true, secureContext, rejectUnauthorized: !this.#insecure });
+    const { environment } = this.#ctx.registries;
+    const secureContext = tlsContext(url.host, environment);
+    const options = { keepAlive: true, secureContext, rejectUnauthorized: !this.#insecure };
+    const proxy = proxyFor(url, environment);
+    return proxy === undefined ? new TlsAgent(options) : new TunnelAgent(proxy, options);
   }
 
   [Symbol.dispose](): void {
