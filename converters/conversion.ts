@@ -3,7 +3,7 @@ import type { ImageSource } from "../src/transport/image-transport.ts";
 import type { OpenImage } from "../src/transport/open-image.ts";
 import type { Omission } from "./converter.ts";
 import type { MachineOptions } from "./machine/machine.ts";
-import type { ApplianceOptions } from "./oci-to-ovf/appliance.ts";
+import type { ApplianceOptions, ApplianceSystem } from "./oci-to-ovf/appliance.ts";
 import type { BootOptions } from "./oci-to-ovf/machine-plan.ts";
 import type { ContainerOptions } from "./ovf-to-oci/container.ts";
 import type { Reference } from "./reference.ts";
@@ -13,6 +13,8 @@ import type { ConversionResult, ResultWarning, SourceFacts, TargetFacts } from "
 export interface ConvertRequest extends MachineOptions, ContainerOptions, ApplianceOptions, BootOptions {
   /** `[transport:]details` */
   readonly source: string;
+  /** More images besides `source`: each becomes a machine of its own in one appliance. */
+  readonly more?: readonly string[];
   /** `[transport:]details` */
   readonly destination: string;
   /** The form of the image; `container` if absent. */
@@ -80,4 +82,15 @@ export interface SourceImage {
 export interface ImageConversion {
   plan(from: SourceImage, request: ConvertRequest, places: Places, ctx: Context): Promise<PlanParts>;
   run(from: SourceImage, request: ConvertRequest, places: Places, ctx: Context): Promise<Outcome>;
+  /**
+   * The image as one machine of an appliance with several; absent where it is no machine. `name` is for an image that does not
+   * remember its machine's. What has to be closed once the appliance is written is added to `closing`.
+   */
+  machine?(
+    from: SourceImage,
+    name: string,
+    request: ConvertRequest,
+    closing: AsyncDisposable[],
+    ctx: Context,
+  ): Promise<ApplianceSystem>;
 }

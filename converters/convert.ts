@@ -1,11 +1,7 @@
 import type { Context, Diagnostic } from "../src/context.ts";
-import { type OpenImage, openImage } from "../src/transport/open-image.ts";
-import type { Conversion, ConversionPlan, ConvertRequest, ImageConversion, Places, SourceImage } from "./conversion.ts";
-import { copyNeedsImages, directionUnsupported, formUnsupported, imageUnsupported } from "./errors.ts";
-import { parsePlatform } from "./guest/platform.ts";
-import { isDiskImage } from "./oci-to-ovf/disk-kind.ts";
-import { transportOf } from "./open.ts";
-import { isPackageArtifact } from "./package-form/artifact.ts";
+import type { Conversion, ConversionPlan, ConvertRequest, Places } from "./conversion.ts";
+import { copyNeedsImages, directionUnsupported, formUnsupported } from "./errors.ts";
+import { withImage } from "./image-kinds.ts";
 import { findMade, type Made, provenanceOf, withProvenance } from "./provenance.ts";
 import { parseReference } from "./reference.ts";
 import type { ConversionResult, ResultWarning, TargetFacts } from "./result.ts";
@@ -18,26 +14,6 @@ const IMAGE_FORMS: Readonly<Record<string, () => Promise<Conversion>>> = {
   package: () => import("./ovf-to-oci/package-conversion.ts").then((module) => module.conversion),
   disk: () => import("./ovf-to-oci/disk-conversion.ts").then((module) => module.conversion),
 };
-
-/** What becomes of an image: the first kind that it is of, loaded then. */
-const IMAGE_KINDS: readonly {
-  is(image: OpenImage, request: ConvertRequest): boolean;
-  load(): Promise<ImageConversion>;
-}[] = [
-  {
-    is: ({ manifest }) => isPackageArtifact(manifest),
-    load: () => import("./oci-to-ovf/package-conversion.ts").then((module) => module.conversion),
-  },
-  {
-    // Of an image that does not look like one, the form says so.
-    is: (image, { as }) => as === "disk" || isDiskImage(image),
-    load: () => import("./oci-to-ovf/disk-conversion.ts").then((module) => module.conversion),
-  },
-  {
-    is: ({ config }) => config !== undefined,
-    load: () => import("./oci-to-ovf/appliance-conversion.ts").then((module) => module.conversion),
-  },
-];
 
 /** Converts what stands at the source. Nothing is visible at the destination unless this returns. */
 export async function convert(request: ConvertRequest, ctx: Context): Promise<ConversionResult> {
@@ -89,10 +65,11 @@ export async function planConversion(request: ConvertRequest, ctx: Context): Pro
 }
 
 async function route(request: ConvertRequest, ctx: Context): Promise<{ conversion: Conversion; places: Places }> {
-  const { source, destination, as = "container" } = request;
+  const { source, destination, as = "container", more = [] } = request;
   const load = Object.hasOwn(IMAGE_FORMS, as) ? IMAGE_FORMS[as] : undefined;
   if (load === undefined) throw formUnsupported(as, Object.keys(IMAGE_FORMS));
   const places = { from: await parseReference(source, ctx), to: await parseReference(destination, ctx) };
+  if (more.length > 0) return { conversion: (await import("./oci-to-ovf/fleet.ts")).conversion, places };
   if (places.from.side === "image" && places.to.side === "image") {
     return { conversion: (await import("./copy.ts")).conversion, places };
   }
@@ -103,24 +80,14 @@ async function route(request: ConvertRequest, ctx: Context): Promise<{ conversio
 /** What an image is tells only its manifest, so the way is chosen once it is open. */
 const FROM_IMAGE: Conversion = {
   plan: (request, places, ctx) =>
-    withImage(request, places, ctx, (conversion, from) => conversion.plan(from, request, places, ctx)),
+    withImage(request.source, places.from, request, ctx, (conversion, from) =>
+      conversion.plan(from, request, places, ctx),
+    ),
   run: (request, places, ctx) =>
-    withImage(request, places, ctx, (conversion, from) => conversion.run(from, request, places, ctx)),
+    withImage(request.source, places.from, request, ctx, (conversion, from) =>
+      conversion.run(from, request, places, ctx),
+    ),
 };
-
-async function withImage<T>(
-  request: ConvertRequest,
-  { from }: Places,
-  ctx: Context,
-  work: (conversion: ImageConversion, from: SourceImage) => Promise<T>,
-): Promise<T> {
-  const { source: text, platform } = request;
-  await using source = await (await transportOf(from)).openSource(from.details, ctx);
-  const image = await openImage(source, platform === undefined ? undefined : parsePlatform(platform), ctx);
-  const kind = IMAGE_KINDS.find(({ is }) => is(image, request));
-  if (kind === undefined) throw imageUnsupported(text, image.manifest.artifactType ?? image.manifest.config.mediaType);
-  return await work(await kind.load(), { source, image });
-}
 
 /** Keeps what is reported, besides passing it on: warnings belong into the result. */
 function withNotes(ctx: Context): { readonly ctx: Context; readonly warnings: readonly ResultWarning[] } {

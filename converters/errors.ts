@@ -6,6 +6,11 @@ export function directionUnsupported(source: string, destination: string): Unsup
   });
 }
 
+/** What cannot be done with several images or machines in one command. */
+export function severalUnsupported(why: string, advice: string): UsageError {
+  return new UsageError("CONVERT_SEVERAL", why, { advice });
+}
+
 export function formUnsupported(form: string, known: readonly string[]): UnsupportedError {
   return new UnsupportedError("CONVERT_FORM", `the form ${JSON.stringify(form)} is not supported yet`, {
     advice: `there are ${known.map((each) => `--as ${each}`).join(", ")}`,

@@ -1,8 +1,9 @@
 import { basename } from "node:path";
+import type { Context } from "../../src/context.ts";
 import { platformText } from "../../src/oci/platform.ts";
-import type { ImageConversion, Places, SourceImage } from "../conversion.ts";
+import type { ConvertRequest, ImageConversion, Places, SourceImage } from "../conversion.ts";
 import { LABEL_PREFIX } from "../guest/labels.ts";
-import { applianceForm, writeAppliance } from "./appliance.ts";
+import { type ApplianceSystem, applianceForm, writeAppliance } from "./appliance.ts";
 import { formUnwritable } from "./errors.ts";
 import { planMachine } from "./machine-plan.ts";
 
@@ -19,15 +20,7 @@ export const conversion: ImageConversion = {
     const name = nameOf(from, places);
     const { descriptor, config } = from.image;
     return await withClosing(async (closing) => {
-      const { disk, os } = await planMachine(from, name, request, closing, ctx);
-      const labels = config?.execution.labels;
-      const system = {
-        name,
-        os,
-        disks: [disk],
-        identity: descriptor.digest,
-        ...(labels === undefined ? {} : { labels }),
-      };
+      const system = await machineOf(from, name, request, closing, ctx);
       const { force = false } = request;
       const { size } = await writeAppliance({ systems: [system], ...form, force, options: request }, ctx);
       return {
@@ -44,9 +37,25 @@ export const conversion: ImageConversion = {
       };
     });
   },
+
+  machine: (from, name, request, closing, ctx) => machineOf(from, recordedName(from) ?? name, request, closing, ctx),
 };
 
-async function withClosing<T>(work: (closing: AsyncDisposable[]) => Promise<T>): Promise<T> {
+async function machineOf(
+  from: SourceImage,
+  name: string,
+  request: ConvertRequest,
+  closing: AsyncDisposable[],
+  ctx: Context,
+): Promise<ApplianceSystem> {
+  const { descriptor, config } = from.image;
+  const { disk, os } = await planMachine(from, name, request, closing, ctx);
+  const labels = config?.execution.labels;
+  return { name, os, disks: [disk], identity: descriptor.digest, ...(labels === undefined ? {} : { labels }) };
+}
+
+/** Gives back what was added to the list when `work` is done, the last first. */
+export async function withClosing<T>(work: (closing: AsyncDisposable[]) => Promise<T>): Promise<T> {
   const closing: AsyncDisposable[] = [];
   try {
     return await work(closing);
@@ -62,9 +71,13 @@ function formOf({ to }: Places) {
 }
 
 /** The machine's name: as it was recorded, else that of the file, else that of the image. */
-function nameOf({ image }: SourceImage, { to, from }: Places): string {
-  const recorded = image.config?.execution.labels?.[`${LABEL_PREFIX}vm.name`];
+function nameOf(source: SourceImage, { to, from }: Places): string {
+  const recorded = recordedName(source);
   const file = to.details === "-" ? "" : basename(to.details).replace(/\.(ova|ovf|box)$/i, "");
   const reference = basename(from.details).replace(/[:@].*$/, "");
   return [recorded, file, reference].find((each) => each !== undefined && each !== "" && each !== "-") ?? "appliance";
+}
+
+function recordedName({ image }: SourceImage): string | undefined {
+  return image.config?.execution.labels?.[`${LABEL_PREFIX}vm.name`] || undefined;
 }

@@ -8,7 +8,7 @@ import type { OpenImage } from "../../src/transport/open-image.ts";
 import type { ConvertRequest, ImageConversion } from "../conversion.ts";
 import { LABEL_PREFIX } from "../guest/labels.ts";
 import type { Reference } from "../reference.ts";
-import { applianceForm, writeAppliance } from "./appliance.ts";
+import { type ApplianceSystem, applianceForm, writeAppliance } from "./appliance.ts";
 import { type ImageDisk, openImageDisk } from "./disk-image.ts";
 import { diskTarget } from "./errors.ts";
 
@@ -40,7 +40,18 @@ export const conversion: ImageConversion = {
       tempBytes: file.size,
     };
   },
+
+  async machine(from, _name, _request, closing, ctx) {
+    const opened = await openImageDisk(from, ctx);
+    closing.push(opened);
+    return machineOf(opened, from.image);
+  },
 };
+
+function machineOf({ disk, name }: ImageDisk, image: OpenImage): ApplianceSystem {
+  const { labels = {} } = image.config?.execution ?? {};
+  return { name: machineName(image, name), labels, identity: image.descriptor.digest, disks: [contentOf(disk)] };
+}
 
 /** Throws UnsupportedError DISK_TARGET. */
 function checkTarget(to: Reference): void {
@@ -53,25 +64,28 @@ function checkTarget(to: Reference): void {
 }
 
 async function write(
-  { disk, file, name }: ImageDisk,
+  opened: ImageDisk,
   image: OpenImage,
   request: ConvertRequest,
   to: Reference,
   ctx: Context,
 ): Promise<number> {
   const { force = false } = request;
-  const content = contentOf(disk);
+  const { disk, file } = opened;
   const form = applianceForm(to);
   if (form !== undefined) {
-    const { labels = {} } = image.config?.execution ?? {};
-    const machine = { name: machineName(image, name), labels, identity: image.descriptor.digest, disks: [content] };
-    return (await writeAppliance({ systems: [machine], ...form, force, options: request }, ctx)).size;
+    return (await writeAppliance({ systems: [machineOf(opened, image)], ...form, force, options: request }, ctx)).size;
   }
   // What is asked for may be the very file: then its bytes go out as they are, holes included.
   const isSame = disk.format === to.transport;
   const writer = isSame ? rawWriter : await diskWriters.byName(to.transport)?.load();
   if (writer === undefined) throw new Error("a target that was not checked");
-  return await writeOutput(writer.write(isSame ? contentOf(file) : content, {}, ctx), to.details, { force }, ctx);
+  return await writeOutput(
+    writer.write(isSame ? contentOf(file) : contentOf(disk), {}, ctx),
+    to.details,
+    { force },
+    ctx,
+  );
 }
 
 /** As the image remembers it, else after the disk's file. */

@@ -4,6 +4,7 @@ import type { ConvertRequest } from "../../../converters/convert.ts";
 import { type Filter, parseFilters } from "../../../converters/guest/options.ts";
 import type { ConversionResult } from "../../../converters/result.ts";
 import { fileError } from "../../bytes/file-source.ts";
+import type { Context } from "../../context.ts";
 import type { LayerCompression } from "../../oci/layer-writer.ts";
 import { describeFailure, optionValue } from "../errors.ts";
 import { byteSize, type Environment, type RunArguments, withContext } from "../options.ts";
@@ -135,13 +136,21 @@ function builder(yargs: Argv) {
     .positional("destination", {
       type: "string",
       demandOption: true,
-      describe: "The image: oci:DIR:TAG, docker://HOST/NAME:TAG...; or FILE.ova, ovf:FOLDER",
+      describe:
+        "The image: oci:DIR:TAG, docker://HOST/NAME:TAG...; or FILE.ova, FILE.box, ovf:FOLDER; {system} stands for each machine of a package",
+    })
+    .positional("more", {
+      type: "string",
+      array: true,
+      describe: "With several images, each a machine of one appliance, the last place is the destination",
     })
     .options(convertOptions)
     .example("$0 convert web01.ova oci:images:web01", "prints the digest of the image")
     .example("curl -s URL/web01.ova | $0 convert ova:- docker-archive:- --tag web01 | docker load", "through pipes")
     .example("$0 convert web01.ova oci:store:web01 --as package", "the untouched package as an artifact")
     .example("$0 convert oci:store:web01 back.ova", "the same bytes again")
+    .example("$0 convert docker://H/web:1 docker://H/db:1 fleet.ova", "two machines in one appliance")
+    .example("$0 convert fleet.ova oci:images:{system}", "an image of each of its machines")
     .example("$0 convert oci:images:nginx nginx.ova --kernel linux-image.deb", "an appliance that boots");
 }
 
@@ -150,32 +159,41 @@ type Arguments = ArgumentsCamelCase<Awaited<ReturnType<typeof builder>["argv"]>>
 /** `transload convert SOURCE DESTINATION` */
 export function convertCommand(environment: Environment): CommandModule<object, Arguments> {
   return {
-    command: "convert <source> <destination>",
+    command: "convert <source> <destination> [more..]",
     describe: "Convert a virtual machine into an image, or back",
     builder: builder as never,
     handler: async (args) => {
-      const request = requestOf(args, environment);
+      const asked = requestOf(args, environment);
       await withContext(args, environment, async (ctx) => {
-        const { convert, planConversion } = await import("../../../converters/convert.ts");
-        if (args.dryRun) {
-          const plan = await planConversion(request, ctx);
-          process.stdout.write(args.json ? `${JSON.stringify(plan)}\n` : renderPlan(plan));
-          return;
+        const { eachSystem } = await import("../../../converters/each-system.ts");
+        const digests: string[] = [];
+        for (const request of await eachSystem(asked, ctx)) {
+          const digest = await convertOne(request, args, ctx);
+          if (digest !== undefined) digests.push(digest);
         }
-        try {
-          const result = await convert(request, ctx);
-          const { digest } = result.target ?? {};
-          if (args.digestfile !== undefined && digest !== undefined) writeFile(args.digestfile, `${digest}\n`);
-          if (destinationIsStdout(request)) return;
-          process.stdout.write(`${args.json ? JSON.stringify(result) : shown(result)}\n`);
-        } catch (cause) {
-          if (args.json && !destinationIsStdout(request))
-            process.stdout.write(`${JSON.stringify(failed(request, cause))}\n`);
-          throw cause;
-        }
+        if (args.digestfile !== undefined && digests.length > 0) writeFile(args.digestfile, `${digests.join("\n")}\n`);
       });
     },
   };
+}
+
+/** Prints what became of one request, or would; answers the digest of the image. */
+async function convertOne(request: ConvertRequest, args: Arguments, ctx: Context): Promise<string | undefined> {
+  const { convert, planConversion } = await import("../../../converters/convert.ts");
+  if (args.dryRun) {
+    const plan = await planConversion(request, ctx);
+    process.stdout.write(args.json ? `${JSON.stringify(plan)}\n` : renderPlan(plan));
+    return undefined;
+  }
+  const silent = destinationIsStdout(request);
+  try {
+    const result = await convert(request, ctx);
+    if (!silent) process.stdout.write(`${args.json ? JSON.stringify(result) : shown(result)}\n`);
+    return result.target?.digest;
+  } catch (cause) {
+    if (args.json && !silent) process.stdout.write(`${JSON.stringify(failed(request, cause))}\n`);
+    throw cause;
+  }
 }
 
 /** The result for people and pipelines. */
@@ -199,19 +217,7 @@ function failed({ source }: ConvertRequest, cause: unknown): object {
 
 /** Options that the library calls by the same name. */
 const SAME_NAMES = [
-  ...([
-    "source",
-    "destination",
-    "as",
-    "profile",
-    "entrypoint",
-    "cmd",
-    "service",
-    "env",
-    "user",
-    "workdir",
-    "platform",
-  ] as const),
+  ...(["source", "as", "profile", "entrypoint", "cmd", "service", "env", "user", "workdir", "platform"] as const),
   ...([
     "tag",
     "force",
@@ -238,8 +244,11 @@ function requestOf(args: Arguments, environment: Environment): ConvertRequest {
   if (args.maxLayerSize !== undefined && args.as !== "container") {
     throw optionValue("max-layer-size", args.maxLayerSize, "--as container with it");
   }
+  const places = [args.source, args.destination, ...(args.more ?? [])];
   const request = {
     ...Object.fromEntries(SAME_NAMES.map((name) => [name, args[name]])),
+    destination: places.at(-1),
+    more: places.length > 2 ? places.slice(1, -1) : undefined,
     ...machineOptions(args),
     ...applianceRequest(args),
     ports: args.port,
