@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { ConversionResult } from "../../converters/result.ts";
-import { convertInChild } from "../../src/batch/child.ts";
+import { type ChildOptions, convertInChild } from "../../src/batch/child.ts";
 import type { BatchItem } from "../../src/batch/destination.ts";
 import type { ReportLine } from "../../src/batch/report.ts";
 import { type BatchOptions, runBatch } from "../../src/batch/run-batch.ts";
@@ -93,7 +93,7 @@ describe("a batch", () => {
 });
 
 describe("a conversion in a process of its own", () => {
-  const play = (script: string, options: { timeoutMs?: number } = {}, signal = new AbortController().signal) =>
+  const play = (script: string, options: Partial<ChildOptions> = {}, signal = new AbortController().signal) =>
     convertInChild(
       { source: "a.ova", destination: "oci:a" },
       { program: process.execPath, args: ["-e", script, "--"] },
@@ -107,6 +107,13 @@ describe("a conversion in a process of its own", () => {
       status: "ok",
       words: ["convert", "a.ova", "oci:a", "--json", "--quiet", "--progress", "none", "--profile=full"],
     });
+  });
+
+  it("gets secrets by its environment, not by its words", async () => {
+    const script = `console.log(JSON.stringify({ ...${JSON.stringify(ok("x"))}, words: process.argv, env: process.env }))`;
+    const result = await play(script, { environment: { TRANSLOAD_DEST_CREDS: "me:hunter2" } });
+    expect(result).toMatchObject({ env: { TRANSLOAD_DEST_CREDS: "me:hunter2" } });
+    expect(JSON.stringify((result as unknown as { words: unknown }).words)).not.toContain("hunter2");
   });
 
   it.each([
