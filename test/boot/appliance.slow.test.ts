@@ -15,6 +15,9 @@ const SOURCE = fileURLToPath(new URL("web-server.c", import.meta.url));
 const root = mkdtempSync(join(tmpdir(), "transload-vm-"));
 afterAll(() => rmSync(root, { recursive: true }));
 
+/** Debian's OVMF has no driver for PVSCSI and does not see the disk. */
+const FIRMWARE_SEES = ({ firmware, bus }: Hardware) => firmware === "bios" || bus !== "pvscsi";
+
 /** All of it with TEST_BOOT=matrix; otherwise what is enough to see that each part works. */
 const MATRIX = process.env["TEST_BOOT"] === "matrix";
 const FEW: readonly Hardware[] = [
@@ -27,7 +30,7 @@ const ALL: readonly Hardware[] = (["bios", "uefi"] as const).flatMap((firmware) 
     (bus, index): Hardware => ({ firmware, bus, nic: NICS[(index + (firmware === "uefi" ? 2 : 0)) % 5] ?? "e1000" }),
   ),
 );
-const HARDWARE = MATRIX ? ALL : FEW;
+const HARDWARE = MATRIX ? ALL.filter(FIRMWARE_SEES) : FEW;
 
 let count = 0;
 function scratch(): string {
