@@ -1,12 +1,15 @@
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
+import { basename, join } from "node:path";
 import { expect, it } from "vitest";
 import { createContext } from "../../src/context.ts";
 import { ConverterError } from "../../src/errors.ts";
 import { openImageFiles } from "../../src/transport/image-files.ts";
 import { transports } from "../../src/transport/index.ts";
+import { REF_NAME } from "../../src/transport/layout-source.ts";
 import { openImage } from "../../src/transport/open-image.ts";
 import { corpus, describeWith } from "../support/needs.ts";
+import { FakeRegistry } from "./docker/fake-registry.ts";
 
 /** What each transport makes of each place of the corpus: `names in the merged tree, bytes of its files`, or the error's code. */
 const OUTCOMES: Readonly<Record<string, readonly [oci: string, ociArchive: string, dockerArchive: string]>> = {
@@ -41,13 +44,72 @@ const OUTCOMES: Readonly<Record<string, readonly [oci: string, ociArchive: strin
   "tar/cs-broken.tar": ["FILE_NOT_FOUND", "TRANSPORT_LAYOUT_MISSING", "TRANSPORT_ARCHIVE_MANIFEST"],
 };
 
+const HELLO = "2 names, 12 bytes";
+const NO_FILES = "TRANSPORT_NO_FILES";
+/**
+ * The same of each entry of a layout's index, in order, once a registry has what the layout has. Behind `oci:` what the
+ * layout itself gives by the same tag, where that is something else.
+ */
+const FROM_REGISTRY: Readonly<Record<string, readonly string[]>> = {
+  "layout/ci-delete_image_multiple_images": [
+    "LAYER_COMPRESSION",
+    "LAYER_COMPRESSION",
+    "LAYER_COMPRESSION",
+    "LAYER_COMPRESSION",
+    "LAYER_COMPRESSION",
+    "LAYER_COMPRESSION",
+    "DIGEST_SIZE",
+  ],
+  "layout/ci-delete_image_two_identical_references": ["LAYER_COMPRESSION", "LAYER_COMPRESSION"],
+  "layout/ci-name_lookups": [
+    "TRANSPORT_IMAGE_MISSING, oci: TRANSPORT_BLOB_MISSING",
+    "TRANSPORT_IMAGE_MISSING, oci: TRANSPORT_BLOB_MISSING",
+    "TRANSPORT_IMAGE_MISSING, oci: TRANSPORT_BLOB_MISSING",
+    "TRANSPORT_IMAGE_MISSING, oci: TRANSPORT_BLOB_MISSING",
+    "TRANSPORT_IMAGE_MISSING, oci: OCI_MEDIA_TYPE",
+  ],
+  "layout/ggcr-test_gc_image_unknown_mediatype": ["TRANSPORT_IMAGE_MISSING"],
+  "layout/ggcr-test_index": [
+    "OCI_MANIFEST_MEDIA_TYPE",
+    "3 names, 8 bytes, oci: OCI_MEDIA_TYPE",
+    "OCI_MANIFEST_MEDIA_TYPE",
+    "OCI_MANIFEST_MEDIA_TYPE",
+  ],
+  "layout/ggcr-test_index_media_type": [NO_FILES],
+  "layout/ggcr-test_index_one_image": ["2 names, 5 bytes"],
+  "layout/oras-artifacts": [
+    NO_FILES,
+    HELLO,
+    NO_FILES,
+    NO_FILES,
+    NO_FILES,
+    HELLO,
+    NO_FILES,
+    HELLO,
+    NO_FILES,
+    NO_FILES,
+    NO_FILES,
+    HELLO,
+    NO_FILES,
+    NO_FILES,
+    NO_FILES,
+    HELLO,
+    NO_FILES,
+    NO_FILES,
+    NO_FILES,
+    HELLO,
+  ],
+  "layout/oras-images": [HELLO, NO_FILES, NO_FILES, HELLO, "TRANSPORT_PLATFORM_MISSING", HELLO, HELLO],
+  "layout/stereoscope-valid_oci_dir": ["2 names, 10 bytes", "2 names, 10 bytes"],
+};
+
 const NAMES = ["oci", "oci-archive", "docker-archive"] as const;
 const ctx = createContext({ tmp: tmpdir() });
 
-async function outcomeOf(name: string, place: string): Promise<string> {
+async function outcomeOf(name: string, details: string): Promise<string> {
   try {
     const transport = await transports.byName(name)?.load();
-    await using source = await transport?.openSource(corpus("oci", place), ctx);
+    await using source = await transport?.openSource(details, ctx);
     if (source === undefined) throw new Error(name);
     const tree = await openImageFiles(source, await openImage(source, undefined, ctx), {}, ctx);
     let bytes = 0;
@@ -62,6 +124,41 @@ async function outcomeOf(name: string, place: string): Promise<string> {
   }
 }
 
+interface Entry {
+  readonly mediaType: string;
+  readonly digest: string;
+  readonly annotations?: Readonly<Record<string, string>>;
+}
+
+/** Gives a registry the blobs of a layout, its manifests and its tags; answers by what to ask for each entry of index.json. */
+function serve(registry: FakeRegistry, layout: string): readonly string[] {
+  const folder = join(layout, "blobs/sha256");
+  for (const name of existsSync(folder) ? readdirSync(folder) : []) {
+    const bytes = readFileSync(join(folder, name));
+    registry.blobs.set(`sha256:${name}`, bytes);
+    registry.sizes.set(`sha256:${name}`, bytes.length);
+  }
+  const entries: readonly Entry[] = JSON.parse(readFileSync(join(layout, "index.json"), "utf8")).manifests;
+  for (const entry of entries) serveManifest(registry, entry);
+  const tags = entries.map(({ annotations }) => annotations?.[REF_NAME]);
+  return entries.map(({ digest }, index) => {
+    const [tag, stored] = [tags[index], registry.manifests.get(digest)];
+    // A tag leads to one manifest: others that are called so have their digest alone.
+    if (tag === undefined || tags.indexOf(tag) !== index) return `@${digest}`;
+    if (stored !== undefined) registry.manifests.set(tag, stored);
+    return `:${tag}`;
+  });
+}
+
+/** What its descriptor calls it, and those below an index. */
+function serveManifest(registry: FakeRegistry, { mediaType, digest }: Entry): void {
+  const bytes = registry.blobs.get(digest);
+  if (bytes === undefined) return;
+  registry.manifests.set(digest, { type: mediaType, bytes });
+  const below: readonly Entry[] = JSON.parse(bytes.toString()).manifests ?? [];
+  for (const entry of below) serveManifest(registry, entry);
+}
+
 describeWith({ corpus: "oci" }, "every place, by every transport,", () => {
   const folders = ["archive", "containerdisk", "docker-save", "layout", "tar"];
   // The body of a skipped suite runs too.
@@ -72,11 +169,23 @@ describeWith({ corpus: "oci" }, "every place, by every transport,", () => {
 
   it.each(places)("is read or refused as it should be: %s", async (place) => {
     const found: string[] = [];
-    for (const name of NAMES) found.push(await outcomeOf(name, place));
+    for (const name of NAMES) found.push(await outcomeOf(name, corpus("oci", place)));
     expect(found).toEqual(OUTCOMES[place]);
   });
 
   it("is in the table", () => {
     expect(Object.keys(OUTCOMES).sort()).toEqual(places.sort());
+  });
+
+  it.each(places.filter((place) => place.startsWith("layout/")))("is read from a registry: %s", async (place) => {
+    await using registry = await FakeRegistry.start();
+    const found: string[] = [];
+    const layout = corpus("oci", place);
+    for (const name of serve(registry, layout)) {
+      const outcome = await outcomeOf("docker", `${registry.host}/${basename(place)}${name}`);
+      const local = name.startsWith(":") ? await outcomeOf("oci", layout + name) : outcome;
+      found.push(outcome === local ? outcome : `${outcome}, oci: ${local}`);
+    }
+    expect(found).toEqual(FROM_REGISTRY[place]);
   });
 });
