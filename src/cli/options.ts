@@ -44,6 +44,11 @@ export function byteSize(option: string): (value: unknown) => number | undefined
   };
 }
 
+/** True for a place that is a pipe, `ova:-` or `docker-archive:-:web:1`: the content has standard output to itself. */
+export function isStandardOutput(destination: string): boolean {
+  return /^[a-z0-9-]+:-(:|$)/.test(destination);
+}
+
 const RUN = "Run:";
 
 /** Options that every command has. */

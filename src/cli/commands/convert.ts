@@ -7,7 +7,7 @@ import { fileError } from "../../bytes/file-source.ts";
 import type { Context } from "../../context.ts";
 import type { LayerCompression } from "../../oci/layer-writer.ts";
 import { describeFailure, optionValue } from "../errors.ts";
-import { byteSize, type Environment, type RunArguments, withContext } from "../options.ts";
+import { byteSize, type Environment, isStandardOutput, type RunArguments, withContext } from "../options.ts";
 import { registryOptions } from "../registry-options.ts";
 import { renderPlan } from "../render/plan.ts";
 import { applianceOptions, applianceRequest } from "./appliance-options.ts";
@@ -185,7 +185,7 @@ async function convertOne(request: ConvertRequest, args: Arguments, ctx: Context
     process.stdout.write(args.json ? `${JSON.stringify(plan)}\n` : renderPlan(plan));
     return undefined;
   }
-  const silent = destinationIsStdout(request);
+  const silent = isStandardOutput(request.destination);
   try {
     const result = await convert(request, ctx);
     if (!silent) process.stdout.write(`${args.json ? JSON.stringify(result) : shown(result)}\n`);
@@ -199,10 +199,6 @@ async function convertOne(request: ConvertRequest, args: Arguments, ctx: Context
 /** The result for people and pipelines. */
 function shown({ emitted, target }: ConversionResult): string | undefined {
   return emitted?.trimEnd() ?? target?.digest ?? target?.ref;
-}
-
-function destinationIsStdout({ destination }: Pick<ConvertRequest, "destination">): boolean {
-  return /^[a-z0-9-]+:-(:|$)/.test(destination);
 }
 
 function failed({ source }: ConvertRequest, cause: unknown): object {
@@ -239,7 +235,7 @@ function requestOf(args: Arguments, environment: Environment): ConvertRequest {
   for (const name of ["disk-format", "emit"] as const) {
     if (args[name] !== undefined && args.as !== "disk") throw optionValue(name, args[name], "--as disk with it");
   }
-  if (args.emit !== undefined && destinationIsStdout(args))
+  if (args.emit !== undefined && isStandardOutput(args.destination))
     throw optionValue("emit", args.emit, "a destination that is not standard output");
   if (args.maxLayerSize !== undefined && args.as !== "container") {
     throw optionValue("max-layer-size", args.maxLayerSize, "--as container with it");

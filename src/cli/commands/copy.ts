@@ -2,7 +2,7 @@ import { writeFileSync } from "node:fs";
 import type { Argv, CommandModule } from "yargs";
 import type { ConvertRequest } from "../../../converters/convert.ts";
 import { fileError } from "../../bytes/file-source.ts";
-import { type Environment, type RunArguments, withContext } from "../options.ts";
+import { type Environment, isStandardOutput, type RunArguments, withContext } from "../options.ts";
 import { registryOptions } from "../registry-options.ts";
 import { renderPlan } from "../render/plan.ts";
 
@@ -66,7 +66,7 @@ export function copyCommand(environment: Environment): CommandModule<object, Arg
         }
         const result = await copy(request, ctx);
         if (args.digestfile !== undefined) writeFile(args.digestfile, `${result.target?.digest}\n`);
-        if (/^[a-z-]+:-(:|$)/.test(destination)) return;
+        if (isStandardOutput(destination)) return;
         process.stdout.write(`${args.json ? JSON.stringify(result) : result.target?.digest}\n`);
       });
     },
