@@ -6,8 +6,8 @@ import { MemorySource } from "../src/bytes/memory-source.ts";
 import type { Context } from "../src/context.ts";
 import type { ImageTree } from "../src/oci/image-tree.ts";
 import { openImageFiles } from "../src/transport/image-files.ts";
-import type { ImageSource } from "../src/transport/image-transport.ts";
-import { type OpenImage, openImage } from "../src/transport/open-image.ts";
+import { openImage } from "../src/transport/open-image.ts";
+import type { SourceImage } from "./conversion.ts";
 import { parsePlatform } from "./guest/platform.ts";
 import { type GuestTree, mountTree } from "./guest/tree.ts";
 import type { MachineOptions } from "./machine/machine.ts";
@@ -34,11 +34,19 @@ export async function openFilesAt(text: string, options: FilesOptions, ctx: Cont
   const reference = await parseReference(text, ctx);
   if (reference.side === "machine") {
     const opened = await openGuestAt(text, options, ctx);
-    const { tree } = opened.guest;
-    const dispose = () => opened[Symbol.asyncDispose]();
-    return { tree, content: (file) => chunks(tree.content(file)), image: undefined, [Symbol.asyncDispose]: dispose };
+    return guestFiles(opened.guest.tree, opened);
   }
-  const { source, image } = await openImageAt(reference, options.platform, ctx);
+  return await imageFiles(await openImageAt(reference, options.platform, ctx), ctx);
+}
+
+/** The files of a machine, which own what they stand on. */
+export function guestFiles(tree: GuestTree, owned: AsyncDisposable): Files {
+  const dispose = () => owned[Symbol.asyncDispose]();
+  return { tree, content: (file) => chunks(tree.content(file)), image: undefined, [Symbol.asyncDispose]: dispose };
+}
+
+/** The files of an image's layers, merged. They own the source, also where they cannot be opened. */
+export async function imageFiles({ source, image }: SourceImage, ctx: Context): Promise<Files> {
   const dispose = () => source[Symbol.asyncDispose]();
   try {
     const tree = await openImageFiles(source, image, {}, ctx);
@@ -55,7 +63,7 @@ export async function openImageAt(
   reference: Reference,
   platform: string | undefined,
   ctx: Context,
-): Promise<{ readonly source: ImageSource; readonly image: OpenImage }> {
+): Promise<SourceImage> {
   const wanted = platform === undefined ? undefined : parsePlatform(platform);
   const source = await (await transportOf(reference)).openSource(reference.details, ctx);
   try {

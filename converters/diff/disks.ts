@@ -1,7 +1,7 @@
 import type { ByteSource } from "../../src/bytes/byte-source.ts";
 import type { Context } from "../../src/context.ts";
-import type { MachineOptions } from "../machine/machine.ts";
-import { openMachineAt } from "../open.ts";
+import type { FilesOptions } from "../files.ts";
+import { openDisksAt } from "./sides.ts";
 
 /** How two disks in the same place differ. Sizes and offsets in bytes. */
 export interface DiskDifference {
@@ -24,23 +24,27 @@ export interface DiskDiffSummary {
 const PIECE = 1 << 20;
 const BLOCK = 4096;
 
-/** Compares what the disks of two machines hold, byte by byte, in the order of the disks; what neither side stores is not read. */
+/**
+ * Compares what the disks of two machines hold, byte by byte, in the order of the disks; what neither side stores is not read. An
+ * image of a disk counts as a machine with that disk. Throws UsageError DIFF_NO_DISK for other images.
+ */
 export async function diffDisks(
   a: string,
   b: string,
-  options: MachineOptions,
+  options: FilesOptions,
   report: (difference: DiskDifference) => void | Promise<void>,
   ctx: Context,
 ): Promise<DiskDiffSummary> {
-  await using left = await openMachineAt(a, options, ctx);
-  await using right = await openMachineAt(b, options, ctx);
+  await using left = await openDisksAt(a, options, ctx);
+  await using right = await openDisksAt(b, options, ctx);
   const counts = { same: 0, different: 0 };
-  const most = Math.max(left.machine.disks.length, right.machine.disks.length);
+  const most = Math.max(left.stack.disks.length, right.stack.disks.length);
   for (let index = 0; index < most; index++) {
-    const one = left.machine.disks[index];
-    const other = right.machine.disks[index];
-    const found = one && other ? await compare(one.disk, other.disk, ctx) : { firstOffset: undefined, differing: 0 };
-    const [sizeA, sizeB] = [one?.disk.size, other?.disk.size];
+    const one = left.stack.disks[index];
+    const other = right.stack.disks[index];
+    const found =
+      one && other ? await compare(one.source, other.source, ctx) : { firstOffset: undefined, differing: 0 };
+    const [sizeA, sizeB] = [one?.source.size, other?.source.size];
     if (sizeA === sizeB && found.firstOffset === undefined) counts.same++;
     else {
       counts.different++;

@@ -1,10 +1,11 @@
 import type { BytePath } from "../../src/bytes/byte-path.ts";
 import type { DirectoryEntry, Entry, FileEntry } from "../../src/bytes/entry.ts";
 import type { Context } from "../../src/context.ts";
-import { type Files, type FilesOptions, openFilesAt } from "../files.ts";
+import type { Files, FilesOptions } from "../files.ts";
 import { PathPatterns } from "../guest/path-patterns.ts";
 import { FILE_ASPECTS, type FileAspect } from "./aspects.ts";
 import { type ContentDigests, contentDigests } from "./content-digests.ts";
+import { openSideAt } from "./sides.ts";
 
 export interface FileDiffOptions extends FilesOptions {
   readonly ignore?: readonly FileAspect[];
@@ -45,7 +46,8 @@ export interface FileDiffSummary {
 
 /**
  * Compares the files of two references by content and metadata, path by path: both sides give their entries in the same
- * order, so that neither is held in memory. Each difference goes to `report` as it is found.
+ * order, so that neither is held in memory. An image of a disk is compared by the files of its machine. Each difference goes
+ * to `report` as it is found.
  */
 export async function diffFiles(
   a: string,
@@ -54,8 +56,8 @@ export async function diffFiles(
   report: (difference: FileDifference) => void | Promise<void>,
   ctx: Context,
 ): Promise<FileDiffSummary> {
-  await using left = await openFilesAt(a, options, ctx);
-  await using right = await openFilesAt(b, options, ctx);
+  await using left = await openSideAt(a, options, ctx);
+  await using right = await openSideAt(b, options, ctx);
   const comparison = new Comparison(await sideOf(left, options, ctx), await sideOf(right, options, ctx), options);
   const counts = { same: 0, onlyA: 0, onlyB: 0, changed: 0 };
   const exclude = new PathPatterns(options.exclude ?? []);

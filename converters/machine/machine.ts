@@ -113,7 +113,7 @@ export async function openMachine(
 }
 
 /** Finds the root of a machine and mounts what belongs to it. Throws as `findRoot` and `mountMachine` do. Borrows the machine. */
-export async function openGuest({ stack }: Machine, options: RootOptions, ctx: Context): Promise<Guest> {
+export async function openGuest({ stack }: Pick<Machine, "stack">, options: RootOptions, ctx: Context): Promise<Guest> {
   const root = await findRoot(stack, options, ctx);
   return { root, ...(await mountMachine(stack, root, ctx)) };
 }

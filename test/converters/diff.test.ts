@@ -1,4 +1,13 @@
-import { closeSync, ftruncateSync, mkdtempSync, openSync, rmSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  ftruncateSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
@@ -6,7 +15,9 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { convert, copy } from "../../converters/convert.ts";
 import { type DiskDifference, diffDisks } from "../../converters/diff/disks.ts";
 import { diffFiles, type FileDifference, type FileDiffOptions } from "../../converters/diff/files.ts";
+import { openFilesAt } from "../../converters/files.ts";
 import { encodeTarHeader, paddingOf, type TarHeaderFields } from "../../src/archive/tar-encode.ts";
+import { bytePath } from "../../src/bytes/byte-path.ts";
 import { sha256 } from "../../src/bytes/digest.ts";
 import { createContext } from "../../src/context.ts";
 import { imageConfig } from "../../src/oci/image-config.ts";
@@ -189,9 +200,73 @@ describe("disks", () => {
     expect(found).toMatchObject(expected === undefined ? [] : [{ device: "sda", sizeA: size, ...expected }]);
   });
 
-  it("are not those of an image", async () => {
-    await expect(diffDisks("oci:a:b", "oci:a:b", {}, () => undefined, ctx())).rejects.toMatchObject({
-      code: "CONVERT_NOT_A_MACHINE",
-    });
+  it("are not those of an image of files", async () => {
+    const files = await image("a", BASE);
+    await expect(diffDisks(files, files, {}, () => undefined, ctx())).rejects.toMatchObject({ code: "DIFF_NO_DISK" });
+  });
+});
+
+describe("an image of a disk", () => {
+  const machine = fixture("appliances", "hello", "hello.ova");
+  const PASSWD = bytePath("etc/passwd");
+
+  async function diskImage(source: string, name: string): Promise<string> {
+    const destination = `${name.endsWith(".tar") ? "oci-archive" : "oci"}:${join(folder, name)}:hello`;
+    await convert({ source, destination, as: "disk" }, ctx());
+    return destination;
+  }
+
+  /** The machine's disk with another letter in a file, as a raw image. */
+  async function changedDisk(): Promise<{ readonly path: string; readonly offset: number }> {
+    const path = join(folder, "changed.img");
+    await using files = await openFilesAt(machine, {}, ctx());
+    const entry = await files.tree.lookup(PASSWD);
+    if (entry?.type !== "file") throw new Error("no such file");
+    const parts: Uint8Array[] = [];
+    for await (const chunk of files.content(entry)) if (chunk.kind === "data") parts.push(chunk.bytes);
+    await convert({ source: await diskImage(machine, "plain"), destination: `raw:${path}` }, ctx());
+    const bytes = readFileSync(path);
+    const offset = bytes.indexOf(Buffer.concat(parts));
+    if (offset < 0) throw new Error("the file is not in one piece");
+    bytes[offset] = (bytes[offset] ?? 0) ^ 1;
+    writeFileSync(path, bytes);
+    return { path, offset };
+  }
+
+  async function bytesDiff(a: string, b: string, notes: string[] = []) {
+    const found: DiskDifference[] = [];
+    const context = createContext({ tmp: folder, diagnostic: ({ code }) => void notes.push(code) });
+    const summary = await diffDisks(a, b, {}, (difference) => void found.push(difference), context);
+    return { found, summary };
+  }
+
+  it.each(["layout", "archive.tar"])("is its machine, in files and in bytes: %s", async (name) => {
+    const made = await diskImage(machine, name);
+    const { lines, summary } = await diff(machine, made);
+    expect(lines).toEqual([]);
+    expect(summary.same).toBeGreaterThan(20);
+    const notes: string[] = [];
+    expect(await bytesDiff(made, machine, notes)).toEqual({ found: [], summary: { same: 1, different: 0 } });
+    expect(notes).toContain("DIFF_SPOOLED");
+    expect((await diff(made, made)).lines).toEqual([]);
+  });
+
+  it("differs where its disk does", async () => {
+    const { path, offset } = await changedDisk();
+    const made = await diskImage(`raw:${path}`, "changed");
+    const { lines, summary } = await diff(machine, made);
+    expect(lines).toEqual([expect.stringMatching(/^etc\/passwd: sha256 /)]);
+    expect(summary).toMatchObject({ onlyA: 0, onlyB: 0, changed: 1 });
+    const { found } = await bytesDiff(machine, made);
+    expect(found).toMatchObject([{ device: "sda", firstOffset: offset, differing: 4096 }]);
+    expect((await bytesDiff(`raw:${path}`, made)).found).toEqual([]);
+  });
+
+  it("is closed where its disk shows no machine", async () => {
+    const path = join(folder, "blank.img");
+    writeFileSync(path, new Uint8Array(1 << 20));
+    const made = await diskImage(`raw:${path}`, "blank");
+    await expect(diff(made, machine)).rejects.toMatchObject({ code: "MACHINE_ROOT_MISSING" });
+    expect((await bytesDiff(made, `raw:${path}`)).found).toEqual([]);
   });
 });

@@ -21,13 +21,17 @@ interface Arguments extends RunArguments, FilesArguments {
 function builder(yargs: Argv) {
   const { verify: _, ...options } = inputOptions;
   return yargs
-    .positional("a", { type: "string", demandOption: true, describe: "A machine or an image" })
+    .positional("a", {
+      type: "string",
+      demandOption: true,
+      describe: "A machine or an image; an image of a disk counts as its machine",
+    })
     .positional("b", { type: "string", demandOption: true, describe: "Another one" })
     .options({ ...options, ...platformOption, ...sourceRegistryOptions })
     .option("bytes", {
       type: "boolean",
       default: false,
-      describe: "Compare the bytes of the machines' disks instead of their files",
+      describe: "Compare the bytes of disks instead of files: those of machines, or the one in an image of a disk",
     })
     .option("ignore", {
       type: "string",
@@ -37,7 +41,8 @@ function builder(yargs: Argv) {
     })
     .option("exclude", { type: "string", array: true, nargs: 1, describe: "Leave these paths out on both sides" })
     .example("$0 diff web01.ova oci:images:web01 --ignore mtime", "what a conversion has left out")
-    .example("$0 diff --bytes web01.ova web01.qcow2", "the disks, block by block");
+    .example("$0 diff --bytes web01.ova web01.qcow2", "the disks, block by block")
+    .example("$0 diff --bytes web01.ova oci:images:web01-disk", "a disk, and the one in an image");
 }
 
 /** `transload diff A B`: ends with 0 where both are the same, with 1 where they differ. */
