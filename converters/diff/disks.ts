@@ -26,7 +26,7 @@ const BLOCK = 4096;
 
 /**
  * Compares what the disks of two machines hold, byte by byte, in the order of the disks; what neither side stores is not read. An
- * image of a disk counts as a machine with that disk. Throws UsageError DIFF_NO_DISK for other images.
+ * image of a disk counts as a machine with that disk, one of a package as its machine. Throws UsageError DIFF_NO_DISK for other images.
  */
 export async function diffDisks(
   a: string,

@@ -4,7 +4,7 @@ import { UsageError } from "../../src/errors.ts";
 
 /** DIFF_NO_DISK: `reference` is an image of files. */
 export function disksMissing(reference: string): UsageError {
-  const sentence = `${JSON.stringify(reference)} is not an image of a disk, and the bytes of disks are compared`;
+  const sentence = `${JSON.stringify(reference)} is an image of neither a disk nor a package, and the bytes of disks are compared`;
   return new UsageError("DIFF_NO_DISK", sentence, { advice: "leave --bytes away to compare files" });
 }
 

@@ -46,7 +46,7 @@ export interface FileDiffSummary {
 
 /**
  * Compares the files of two references by content and metadata, path by path: both sides give their entries in the same
- * order, so that neither is held in memory. An image of a disk is compared by the files of its machine. Each difference goes
+ * order, so that neither is held in memory. An image of a disk or package is compared by its machine's files. Each difference goes
  * to `report` as it is found.
  */
 export async function diffFiles(

@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import {
   closeSync,
   ftruncateSync,
@@ -10,6 +11,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { gzipSync } from "node:zlib";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { convert, copy } from "../../converters/convert.ts";
@@ -203,6 +205,49 @@ describe("disks", () => {
   it("are not those of an image of files", async () => {
     const files = await image("a", BASE);
     await expect(diffDisks(files, files, {}, () => undefined, ctx())).rejects.toMatchObject({ code: "DIFF_NO_DISK" });
+  });
+});
+
+describe("an image of a package", () => {
+  const machine = fixture("appliances", "hello", "hello.ova");
+  const at = (name: string) => join(folder, name);
+
+  async function pack(source: string): Promise<string> {
+    const destination = `oci:${at("packages")}:${randomUUID()}`;
+    await convert({ source, destination, as: "package" }, ctx());
+    return destination;
+  }
+
+  it.each<[string, () => Promise<string>]>([
+    ["an archive", () => pack(machine)],
+    [
+      "a compressed archive",
+      async () => {
+        writeFileSync(at("hello.ova.gz"), gzipSync(readFileSync(machine)));
+        return await pack(at("hello.ova.gz"));
+      },
+    ],
+    [
+      "a folder",
+      async () => {
+        await convert({ source: await pack(machine), destination: `ovf:${at("hello")}` }, ctx());
+        return await pack(`ovf:${at("hello")}`);
+      },
+    ],
+    [
+      "a file",
+      async () => {
+        await convert({ source: machine, destination: `oci:${at("disk")}:a`, as: "disk" }, ctx());
+        await convert({ source: `oci:${at("disk")}:a`, destination: `raw:${at("hello.img")}` }, ctx());
+        return await pack(`raw:${at("hello.img")}`);
+      },
+    ],
+  ])("is its machine: %s", async (_, make) => {
+    const made = await make();
+    expect((await diff(machine, made)).lines).toEqual([]);
+    const found: DiskDifference[] = [];
+    const summary = await diffDisks(made, machine, {}, (difference) => void found.push(difference), ctx());
+    expect({ found, summary }).toEqual({ found: [], summary: { same: 1, different: 0 } });
   });
 });
 

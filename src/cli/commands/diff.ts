@@ -24,14 +24,14 @@ function builder(yargs: Argv) {
     .positional("a", {
       type: "string",
       demandOption: true,
-      describe: "A machine or an image; an image of a disk counts as its machine",
+      describe: "A machine or an image; one of a disk or package counts as its machine",
     })
     .positional("b", { type: "string", demandOption: true, describe: "Another one" })
     .options({ ...options, ...platformOption, ...sourceRegistryOptions })
     .option("bytes", {
       type: "boolean",
       default: false,
-      describe: "Compare the bytes of disks instead of files: those of machines, or the one in an image of a disk",
+      describe: "Compare the bytes of disks instead of files, also of those in images of a disk or package",
     })
     .option("ignore", {
       type: "string",
